@@ -1,0 +1,1 @@
+"""The pure core: records, mapping, plan, outcomes. No I/O, no clock, no framework."""

@@ -1,0 +1,126 @@
+"""What became of a record in a run: exactly one of five results, and counts derived from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from connector.core.plan import Action, PlannedWrite
+from connector.core.records import BadRecord, Ref, Values
+from connector.errors import ConnectorError
+
+
+class Result(StrEnum):
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What the CRM did with one planned write: an error, or the row's id and times."""
+
+    ref: Ref
+    crm_id: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    error: ConnectorError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    ref: Ref
+    object: str
+    result: Result
+    reason: str | None = None
+    crm_id: str | None = None
+    title: str = ""
+    before: Values | None = None
+    after: Values | None = None
+    error: ConnectorError | None = None
+    warnings: tuple[str, ...] = ()
+
+
+_WRITTEN = {Action.CREATE: Result.CREATED, Action.UPDATE: Result.UPDATED}
+_UNWRITTEN = {Action.NOTHING: Result.UNCHANGED, Action.SKIP: Result.SKIPPED, Action.FAIL: Result.FAILED}
+
+
+def settle(plan: PlannedWrite, result: WriteResult | None = None) -> Outcome:
+    """Join a plan with what the CRM answered; ``result`` is None where the plan needed no write."""
+    error = result.error if result else plan.error
+    kind = Result.FAILED if error else (_WRITTEN[plan.action] if result else _settled_without(plan))
+    return Outcome(
+        ref=plan.ref,
+        object=plan.object,
+        result=kind,
+        reason=plan.reason,
+        crm_id=(result.crm_id if result else None) or plan.crm_id,
+        title=plan.title,
+        before=plan.before,
+        after=plan.values or None,
+        error=error,
+        warnings=plan.warnings,
+    )
+
+
+def _settled_without(plan: PlannedWrite) -> Result:
+    # A worker died after this very write reached the CRM: nothing is left to send, but it was our write.
+    if plan.finished is not None:
+        return _WRITTEN[plan.finished]
+    return _UNWRITTEN[plan.action]
+
+
+def failed(bad: BadRecord, object_: str) -> Outcome:
+    """The outcome of an item that never became a record."""
+    error = bad.error if isinstance(bad.error, ConnectorError) else None
+    return Outcome(ref=bad.ref, object=object_, result=Result.FAILED, error=error, title=bad.ref.id)
+
+
+Counts = dict[str, dict[str, int]]
+"""Object → result → how many; absent means none."""
+
+
+def tally(outcomes: Iterable[Outcome]) -> Counts:
+    """Count outcomes per object and result. The only place where a run's numbers come from."""
+    counter = Counter((outcome.object, outcome.result.value) for outcome in outcomes)
+    counts: Counts = {}
+    for (object_, result), number in counter.items():
+        counts.setdefault(object_, {})[result] = number
+    return counts
+
+
+def add(left: Counts, right: Counts) -> Counts:
+    """The sum of two tallies, as a new one."""
+    total = {object_: dict(results) for object_, results in left.items()}
+    for object_, results in right.items():
+        into = total.setdefault(object_, {})
+        for result, number in results.items():
+            into[result] = into.get(result, 0) + number
+    return total
+
+
+def sum_of(counts: Counts, result: Result | None = None) -> int:
+    """How many outcomes there are in all, or of one result."""
+    return sum(
+        number for results in counts.values() for name, number in results.items() if result in (None, name)
+    )
+
+
+def as_json(error: ConnectorError | None) -> dict[str, Any] | None:
+    """An error as the sync log keeps it: codes and words, never a stack trace."""
+    if error is None:
+        return None
+    parts = {
+        "code": error.code,
+        "message": str(error),
+        "remedy": error.remedy,
+        "field": getattr(error, "field", None),
+        "expected": getattr(error, "expected", None),
+        "found": getattr(error, "found", None),
+    }
+    return {name: value for name, value in parts.items() if value}

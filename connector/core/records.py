@@ -1,0 +1,96 @@
+"""What flows along the one road, from a page of the source to an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+
+class Unknown:
+    """A value that the source did not tell us. Never the same as empty: it writes nothing."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNKNOWN: Final = Unknown()
+
+Values = dict[str, Any]
+"""CRM field name → value in the canonical form of its type, as the CRM stores it (JSON-able)."""
+
+
+class Ref(NamedTuple):
+    """The identity of a source record: ``Ref("whop", "membership", "mem_…")``."""
+
+    source: str
+    kind: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """One record in canonical form.
+
+    ``fields`` has the names of the source's current dialect; a name that is absent is unknown, a value
+    of None is empty. Times are ISO 8601 text in UTC with milliseconds and ``Z``, so they compare as text.
+    """
+
+    ref: Ref
+    fields: Mapping[str, Any]
+    updated_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """An item of a page that could not be read; it becomes a failed outcome, never a gap."""
+
+    ref: Ref
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRecord:
+    """A source record in the CRM's words.
+
+    ``keys`` are the match fields with a value, in the order they are tried. ``parents`` gives for each
+    relation field the ref it must point at; None empties the relation.
+    """
+
+    ref: Ref
+    object: str
+    values: Values
+    keys: tuple[tuple[str, str], ...]
+    parents: tuple[tuple[str, Ref | None], ...]
+    title: str
+    updated_at: str | None
+    unknown_choices: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CrmRow:
+    """A CRM record as a look-up found it. ``values`` are canonical; ``raw`` holds composites whole."""
+
+    id: str
+    values: Values
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    created_at: str | None = None
+    updated_at: str | None = None
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one read of the source returns. ``cursor`` resumes after this page; ``last`` ends the kind."""
+
+    items: tuple[SourceRecord | BadRecord, ...]
+    cursor: str | None
+    last: bool

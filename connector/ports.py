@@ -1,0 +1,121 @@
+"""What the conductor needs from the outside, in the core's words. Each adapter fills one of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from connector.core.mapping import Mapping
+from connector.core.outcomes import WriteResult
+from connector.core.plan import Found, PlannedWrite
+from connector.core.records import BadRecord, MappedRecord, Page, Ref, SourceRecord
+
+Clock = Callable[[], datetime]
+"""The present moment, aware, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAccount:
+    """What a source credential opens: the company, and the permissions it lacks for the kinds asked."""
+
+    company_id: str
+    title: str
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CrmAccount:
+    """What a CRM credential opens. ``schema_version`` moves with every change of the data model."""
+
+    workspace_id: str
+    name: str
+    schema_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaStep:
+    """One line of the schema plan: ``do`` is create, right, or conflict (with ``why``)."""
+
+    do: str
+    object: str
+    field: str | None
+    type: str
+    label: str
+    why: str = ""
+
+
+class Reader(Protocol):
+    """Reads one company of the source."""
+
+    def account(self) -> SourceAccount:
+        """Raises ReconnectError for a credential that opens nothing."""
+        ...
+
+    def pages(self, kind: str, cursor: str | None) -> Iterable[Page]:
+        """Every page of a kind from the cursor on, the last marked. Raises TryLaterError, ReconnectError."""
+        ...
+
+    def fetch(self, kind: str, ids: Sequence[str]) -> dict[str, SourceRecord | BadRecord]:
+        """The records of these ids; one that the source does not have (404) is absent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """A question to the CRM: the row of this id, and the rows that hold one of these keys."""
+
+    ref: Ref
+    id: str
+    keys: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, mapped: MappedRecord, id_: str, *, linked: bool) -> Seek:
+        """A linked record is sought by its id alone; one without a link by its keys too."""
+        return cls(mapped.ref, id_, () if linked else mapped.keys)
+
+
+class Writer(Protocol):
+    """Writes into one CRM workspace."""
+
+    def account(self) -> CrmAccount:
+        """Raises ReconnectError for a credential that opens nothing."""
+        ...
+
+    def batch_size(self) -> int:
+        """How many records one request takes, as far as is known."""
+        ...
+
+    def look(self, mapping: Mapping, seeks: Sequence[Seek]) -> dict[Ref, Found]:
+        """What the CRM holds for each seek, deleted rows included, with the values the mapping writes."""
+        ...
+
+    def apply(self, mapping: Mapping, writes: Sequence[PlannedWrite]) -> list[WriteResult]:
+        """Carry out creates and updates; as many results as writes, in their order.
+
+        Raises TryLaterError or ReconnectError when what was written is not known for all of them: doing
+        the same again is safe.
+        """
+        ...
+
+
+class SchemaKeeper(Protocol):
+    """Brings a CRM workspace's data model in line with the mappings."""
+
+    def plan(self, mappings: Collection[Mapping]) -> list[SchemaStep]: ...
+
+    def apply(self, mappings: Collection[Mapping]) -> list[SchemaStep]:
+        """Create what is missing; safe to repeat. Raises SchemaError naming every conflict."""
+        ...
+
+
+class JobQueue(Protocol):
+    """A doorbell. Losing a ring delays; it never loses, because the rows are the truth."""
+
+    def ring(self, job: str, queue: str, *, expires: int | None = None, **ids: str) -> None:
+        """Have ``jobs.<job>(**ids)`` run soon, or not at all after ``expires`` seconds.
+
+        Raises TryLaterError when the bell is out of order.
+        """
+        ...
