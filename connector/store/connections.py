@@ -1,0 +1,112 @@
+"""A workspace's authorised access to a source. Holds ciphertext only; opening it is the vault's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from connector.errors import RefusedError
+from connector.store.db import Session
+from connector.store.models import connection
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One row; ``status`` is active, expired or revoked."""
+
+    id: str
+    workspace_id: str
+    service: str
+    company_id: str
+    company_title: str
+    auth: str
+    secret_sealed: str | None
+    refresh_sealed: str | None
+    expires_at: datetime | None
+    source_user_id: str | None
+    scopes: list[str] | None
+    status: str
+    last_sync_at: datetime | None
+    created_at: datetime
+
+
+def add(session: Session, new: Connection) -> None:
+    """Keep a new connection. Raises RefusedError when the workspace has this company already."""
+    here = (connection.c.company_id == new.company_id) & (connection.c.workspace_id == new.workspace_id)
+    there = session.execute(select(connection).where(here, connection.c.status != "revoked")).first()
+    if there is not None:
+        raise RefusedError(
+            f"{new.company_title or new.company_id} is connected to this workspace already.",
+            code="connection_exists",
+            remedy=f"It is connection {there.id}; disconnect it first to connect it anew.",
+        )
+    session.execute(insert(connection).values(_columns(new)))
+
+
+def known_id(session: Session, workspace_id: str, company_id: str) -> str | None:
+    """The id of this company's connection in the workspace, disconnected ones included."""
+    here = (connection.c.company_id == company_id) & (connection.c.workspace_id == workspace_id)
+    return session.execute(select(connection.c.id).where(here)).scalar()
+
+
+def keep_credential(session: Session, workspace_id: str, id_: str, **values: Any) -> None:
+    """Save sealed secrets and what belongs to them (expiry, scopes, status) of one connection."""
+    _update(session, workspace_id, id_, values)
+
+
+def mark(session: Session, workspace_id: str, id_: str, status: str) -> None:
+    """Set the status: active, expired or revoked."""
+    _update(session, workspace_id, id_, {"status": status})
+
+
+def disconnect(session: Session, workspace_id: str, id_: str) -> None:
+    """Forget the credential; what was synced and the links stay."""
+    _update(session, workspace_id, id_, {"status": "revoked", "secret_sealed": None, "refresh_sealed": None})
+
+
+def touch_synced(session: Session, workspace_id: str, id_: str, now: datetime) -> None:
+    """Remember when a run last ended well."""
+    _update(session, workspace_id, id_, {"last_sync_at": now})
+
+
+def get(session: Session, workspace_id: str, id_: str) -> Connection:
+    """One connection of the workspace. Raises RefusedError when it has none of this id."""
+    here = (connection.c.id == id_) & (connection.c.workspace_id == workspace_id)
+    row = session.execute(select(connection).where(here)).first()
+    if row is None:
+        raise RefusedError(f"There is no connection {id_!r}.", code="no_connection")
+    return _made(row)
+
+
+def of_workspace(session: Session, workspace_id: str) -> list[Connection]:
+    """The workspace's connections, oldest first."""
+    query = select(connection).where(connection.c.workspace_id == workspace_id)
+    return [_made(row) for row in session.execute(query.order_by(connection.c.created_at))]
+
+
+def owner_of(session: Session, id_: str) -> str:
+    """The workspace a connection belongs to: for the operator's commands, which name only the connection."""
+    found = session.execute(select(connection.c.workspace_id).where(connection.c.id == id_)).scalar()
+    if found is None:
+        raise RefusedError(
+            f"There is no connection {id_!r}.",
+            code="no_connection",
+            remedy="`flask connection list` shows them.",
+        )
+    return str(found)
+
+
+def _update(session: Session, workspace_id: str, id_: str, values: dict[str, Any]) -> None:
+    here = (connection.c.id == id_) & (connection.c.workspace_id == workspace_id)
+    session.execute(update(connection).where(here).values(values))
+
+
+def _made(row: Row[Any]) -> Connection:
+    return Connection(**row._mapping)
+
+
+def _columns(one: Connection) -> dict[str, object]:
+    return {name: getattr(one, name) for name in Connection.__slots__}

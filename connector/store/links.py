@@ -1,0 +1,193 @@
+"""The remembered pairs of source record and CRM record, and who may write which right now.
+
+A claim lasts for one request to the CRM: ``claim`` before it, ``keep`` after it, which releases and
+checks that the claim was still held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from connector.core.plan import Link, LinkState
+from connector.core.records import Ref
+from connector.errors import TryLaterError
+from connector.store.db import Session
+from connector.store.models import link
+
+_T = TypeVar("_T")
+_BLOCK = 500  # parameters per IN list: well below SQLite's limit, and one prepared statement shape
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim covers: one kind of one connection, one object."""
+
+    workspace_id: str
+    connection_id: str
+    source: str
+    kind: str
+    object: str
+
+
+def find(
+    session: Session, workspace_id: str, object_: str, refs: Sequence[Ref], *, owner: str | None = None
+) -> dict[Ref, Link]:
+    """The links of these refs (all of one kind) to one object; a ref without a link is absent.
+
+    A link that ``owner`` has claimed comes back ``resumed``: it was cut off, and its write may have
+    reached the CRM.
+    """
+    found: dict[Ref, Link] = {}
+    if not refs:
+        return found
+    source, kind = refs[0].source, refs[0].kind
+    query = select(
+        link.c.id,
+        link.c.source_id,
+        link.c.crm_id,
+        link.c.state,
+        link.c.generation,
+        link.c.fingerprint,
+        link.c.source_updated_at,
+        link.c.memory,
+        link.c.crm_created_at,
+        link.c.claimed_by,
+    ).where(
+        link.c.source_id.in_(bindparam("ids", expanding=True)),
+        link.c.kind == kind,
+        link.c.object == object_,
+        link.c.source == source,
+        link.c.workspace_id == workspace_id,
+    )
+    for ids in _blocks([ref.id for ref in refs]):
+        for row in session.execute(query, {"ids": ids}):
+            ref = Ref(source, kind, row.source_id)
+            found[ref] = _made(ref, object_, row, owner)
+    return found
+
+
+def claim(
+    session: Session,
+    scope: Claimed,
+    refs: Sequence[Ref],
+    *,
+    owner: str,
+    now: datetime,
+    until: datetime,
+) -> dict[Ref, Link]:
+    """Take these records for writing, making a row for each that has none; the links as they are now.
+
+    Raises TryLaterError when another owner holds one of them; nothing is claimed then.
+    """
+    ids = [ref.id for ref in refs]
+    _insert_missing(session, scope, ids)
+    free = or_(link.c.claimed_by.is_(None), link.c.claimed_by == owner, link.c.claimed_until < now)
+    taken = 0
+    for block in _blocks(ids):
+        result = session.execute(
+            update(link).where(*_within(scope, block), free).values(claimed_by=owner, claimed_until=until)
+        )
+        taken += result.rowcount
+    if taken != len(set(ids)):
+        raise TryLaterError("Another job is writing some of these records.", after=1.0, code="claimed")
+    return find(session, scope.workspace_id, scope.object, refs)
+
+
+def _insert_missing(session: Session, scope: Claimed, ids: Sequence[str]) -> None:
+    make = postgresql.insert if session.dialect.name == "postgresql" else sqlite.insert
+    rows = [
+        {
+            "workspace_id": scope.workspace_id,
+            "connection_id": scope.connection_id,
+            "source": scope.source,
+            "kind": scope.kind,
+            "source_id": id_,
+            "object": scope.object,
+            "state": LinkState.LINKED.value,
+            "generation": 0,
+        }
+        for id_ in ids
+    ]
+    session.execute(make(link).on_conflict_do_nothing(), rows)
+
+
+def keep(session: Session, owner: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Save what the CRM answered and release the claims.
+
+    Each row: ``id`` of the link, crm_id, state, fingerprint, source_updated_at, memory, crm_created_at,
+    crm_updated_at, seen_run. Raises TryLaterError when a claim was lost meanwhile; save nothing then.
+    """
+    if not rows:
+        return
+    statement = (
+        update(link)
+        .where(link.c.id == bindparam("b_id"), link.c.claimed_by == owner)
+        .values(
+            crm_id=bindparam("b_crm_id"),
+            state=bindparam("b_state"),
+            fingerprint=bindparam("b_fingerprint"),
+            source_updated_at=bindparam("b_source_updated_at"),
+            memory=bindparam("b_memory"),
+            crm_created_at=bindparam("b_crm_created_at"),
+            crm_updated_at=bindparam("b_crm_updated_at"),
+            seen_run=bindparam("b_seen_run"),
+            claimed_by=None,
+            claimed_until=None,
+        )
+    )
+    result = session.execute(statement, [{f"b_{name}": value for name, value in row.items()} for row in rows])
+    if result.rowcount != len(rows):
+        raise TryLaterError("A claim ended before its write was saved.", after=1.0, code="claimed")
+
+
+def see(session: Session, workspace_id: str, link_ids: Iterable[int], run: int) -> None:
+    """Remember that the source still has these records."""
+    for block in _blocks(list(link_ids)):
+        session.execute(
+            update(link).where(link.c.id.in_(block), link.c.workspace_id == workspace_id).values(seen_run=run)
+        )
+
+
+def release(session: Session, workspace_id: str, owner: str) -> None:
+    """Give back whatever an owner that ended still held."""
+    session.execute(
+        update(link)
+        .where(link.c.workspace_id == workspace_id, link.c.claimed_by == owner)
+        .values(claimed_by=None, claimed_until=None)
+    )
+
+
+def _within(scope: Claimed, ids: Sequence[str]) -> tuple[Any, ...]:
+    return (
+        link.c.source_id.in_(ids),
+        link.c.kind == scope.kind,
+        link.c.object == scope.object,
+        link.c.source == scope.source,
+        link.c.workspace_id == scope.workspace_id,
+    )
+
+
+def _made(ref: Ref, object_: str, row: Any, owner: str | None) -> Link:
+    return Link(
+        ref=ref,
+        object=object_,
+        crm_id=row.crm_id,
+        state=LinkState(row.state),
+        generation=row.generation,
+        fingerprint=row.fingerprint,
+        source_updated_at=row.source_updated_at,
+        memory=row.memory or {},
+        crm_created_at=row.crm_created_at,
+        resumed=owner is not None and row.claimed_by == owner,
+        id=row.id,
+    )
+
+
+def _blocks(items: Sequence[_T]) -> Iterable[Sequence[_T]]:
+    return (items[start : start + _BLOCK] for start in range(0, len(items), _BLOCK))

@@ -1,0 +1,88 @@
+"""CRM workspaces: the scope of everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, insert, select, update
+
+from connector.errors import RefusedError
+from connector.store.db import Session
+from connector.store.models import workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    id: str
+    name: str
+    crm_url: str
+    crm_workspace_id: str
+    crm_name: str
+    crm_key_sealed: str | None
+    schema_version: int | None
+    batch_cap: int | None
+    created_at: datetime
+
+
+def add(session: Session, new: Workspace) -> None:
+    """Keep a new workspace. Raises RefusedError when its name or the CRM workspace is taken."""
+    same_crm = (workspace.c.crm_workspace_id == new.crm_workspace_id) & (workspace.c.crm_url == new.crm_url)
+    clash = session.execute(select(workspace).where((workspace.c.name == new.name) | same_crm)).first()
+    if clash is not None:
+        raise RefusedError(
+            f"The workspace {clash.name!r} is there already, for {clash.crm_url}.",
+            code="workspace_exists",
+            remedy="`flask workspace list` shows it.",
+        )
+    session.execute(insert(workspace).values(_columns(new)))
+
+
+def get(session: Session, workspace_id: str) -> Workspace:
+    """The workspace of this id. Raises RefusedError when there is none."""
+    return _one(session, workspace.c.id == workspace_id, workspace_id)
+
+
+def named(session: Session, name: str) -> Workspace:
+    """The workspace of this name or id. Raises RefusedError when there is none."""
+    return _one(session, (workspace.c.name == name) | (workspace.c.id == name), name)
+
+
+def every(session: Session) -> list[Workspace]:
+    """All workspaces by name: for the operator's own commands, never for an admin's page."""
+    return [_made(row) for row in session.execute(select(workspace).order_by(workspace.c.name))]
+
+
+def move(session: Session, workspace_id: str, crm_url: str) -> None:
+    """The same CRM workspace now lives at another address."""
+    session.execute(update(workspace).where(workspace.c.id == workspace_id).values(crm_url=crm_url))
+
+
+def remember_crm(
+    session: Session, workspace_id: str, *, schema_version: int | None = None, batch_cap: int | None = None
+) -> None:
+    """Keep what was learned of the CRM; None leaves as it is."""
+    learned = {"schema_version": schema_version, "batch_cap": batch_cap}
+    values = {name: value for name, value in learned.items() if value is not None}
+    if values:
+        session.execute(update(workspace).where(workspace.c.id == workspace_id).values(values))
+
+
+def _one(session: Session, condition: ColumnElement[bool], asked: str) -> Workspace:
+    row = session.execute(select(workspace).where(condition)).first()
+    if row is None:
+        raise RefusedError(
+            f"There is no workspace {asked!r}.",
+            code="no_workspace",
+            remedy="`flask workspace list` shows them.",
+        )
+    return _made(row)
+
+
+def _made(row: Row[Any]) -> Workspace:
+    return Workspace(**row._mapping)
+
+
+def _columns(one: Workspace) -> dict[str, object]:
+    return {name: getattr(one, name) for name in Workspace.__slots__}
