@@ -1,0 +1,36 @@
+"""What a worker runs. Arguments are ids; the first line claims, the last commits; all is safe to repeat."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from functools import cache
+from pathlib import Path
+
+import structlog
+
+from connector import bootstrap, config
+from connector.sync import mirror
+
+log = structlog.get_logger(__name__)
+
+
+@cache
+def _parts() -> bootstrap.Parts:
+    return bootstrap.build(config.load(config.environment(os.environ, Path(".env"))))
+
+
+def _owner() -> str:
+    """A name for this very job, so that a second ring of the same run is told apart from it."""
+    return f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+
+
+def advance_run(run_id: str) -> None:
+    """Work on a sync run for a few seconds."""
+    with structlog.contextvars.bound_contextvars(run_id=run_id):
+        mirror.advance(_parts().tools, run_id, owner=_owner())
+
+
+def sweep() -> None:
+    """Ring for runs that wait without anybody at them."""
+    mirror.sweep(_parts().tools)

@@ -1,0 +1,56 @@
+"""What runs when: a list of data, and the loop that rings for it.
+
+RQ's own ``CronScheduler`` is not used: it enqueues pickles, ends when Redis does, and two of them enqueue
+everything twice. Here a tick is only a ring of the bell; what it finds to do is claimed in the database,
+so two schedulers do no harm and a missed tick is made up by the next.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from connector.errors import TryLaterError
+from connector.ports import JobQueue
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Ring for ``job`` on ``queue`` each ``every`` seconds; a ring not heard by the next is dropped."""
+
+    job: str
+    queue: str
+    every: int
+
+
+TICKS: Sequence[Tick] = (Tick("sweep", "webhooks", 5),)
+
+
+def run(
+    queue: JobQueue,
+    stop: threading.Event,
+    *,
+    monotonic: Callable[[], float],
+    ticks: Sequence[Tick] = TICKS,
+) -> None:
+    """Ring until ``stop`` is set. A queue that does not answer is tried again at the next tick."""
+    due = dict.fromkeys(ticks, monotonic())
+    while not stop.is_set():
+        now = monotonic()
+        for tick in ticks:
+            if due[tick] <= now:
+                _ring(queue, tick)
+                due[tick] = now + tick.every
+        stop.wait(max(0.05, min(due.values()) - monotonic()))
+
+
+def _ring(queue: JobQueue, tick: Tick) -> None:
+    try:
+        queue.ring(tick.job, tick.queue, expires=tick.every)
+    except TryLaterError as error:
+        log.warning("the job queue does not answer", job=tick.job, error=str(error))

@@ -1,0 +1,229 @@
+"""One run, as a chain of short jobs: each takes the run's lease, works for a few seconds, rings again.
+
+The run's row is the truth. A job that dies leaves a lease that ends by itself; the sweeper rings for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import structlog
+
+from connector.core.mapping import Mapping
+from connector.core.outcomes import Result, as_json, sum_of
+from connector.core.records import Page
+from connector.errors import ConnectorError, ReconnectError, SchemaError, TryLaterError
+from connector.ports import Clock, JobQueue, Reader, SchemaKeeper, Writer
+from connector.store import connections, links, runs, workspaces
+from connector.store.connections import Connection
+from connector.store.db import Database
+from connector.store.workspaces import Workspace
+from connector.sync import steps
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(seconds=15)  # a dead worker's run goes on this much later, plus one sweep
+_HEARTBEAT = 4.0
+_SLICE = timedelta(seconds=5)
+_BLOCK_RECORDS = 1_000
+_FIRST_WAIT = 2.0
+_LONGEST_WAIT = 300.0
+QUEUES = {"full": "full", "incremental": "incremental"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a run is done with. The three openers make an adapter from a row and its sealed credential."""
+
+    database: Database
+    mappings: tuple[Mapping, ...]
+    mapping_version: str
+    clock: Clock
+    queue: JobQueue
+    page_size: int
+    open_reader: Callable[[Connection], Reader]
+    open_writer: Callable[[Workspace], Writer]
+    open_schema: Callable[[Workspace], SchemaKeeper]
+
+
+def advance(tools: Tools, run_id: str, *, owner: str) -> None:
+    """Work on a run for a slice of time; ring for the next slice, or end the run."""
+    now = tools.clock()
+    with tools.database.transaction() as session:
+        run = runs.lease(session, run_id, owner=owner, now=now, until=now + LEASE)
+    if run is None:
+        return
+    structlog.contextvars.bind_contextvars(correlation_id=run.correlation_id, run=run.number)
+    with _heartbeat(tools, run_id, owner):
+        again = _slice(tools, run, owner, now + _SLICE)
+    if again:
+        ring(tools, run)
+
+
+def ring(tools: Tools, run: runs.Run) -> None:
+    """Ask for the next job. A bell out of order only delays: the sweeper rings again."""
+    try:
+        tools.queue.ring("advance_run", QUEUES[run.type], run_id=run.id)
+    except TryLaterError as error:
+        log.warning("could not ring for the run", error=str(error))
+
+
+def sweep(tools: Tools) -> int:
+    """Ring for every run whose time has come and that nobody is at; how many."""
+    with tools.database.reading() as session:
+        waiting = [runs.by_id(session, run_id) for run_id in runs.overdue(session, tools.clock())]
+    for run in waiting:
+        log.info("a run waits for a worker; ringing", run=run.number)
+        ring(tools, run)
+    return len(waiting)
+
+
+def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
+    """Whether there is more to do."""
+    scope = None
+    try:
+        scope = _scope(tools, run, owner)
+        ended = _mirror(tools, scope, until)
+    except TryLaterError as error:
+        _wait(tools, scope.run if scope else run, owner, error)
+        return False
+    except ConnectorError as error:
+        _fail(tools, scope.run if scope else run, owner, error)
+        return False
+    with tools.database.transaction() as session:
+        workspaces.remember_crm(session, run.workspace_id, batch_cap=scope.writer.batch_size())
+        if not ended:
+            runs.release(session, scope.run, owner=owner, due_at=tools.clock())
+            return True
+        _finish(tools, session, scope.run, owner)
+    log.info("run ended", counts=scope.run.counts)
+    return False
+
+
+def _scope(tools: Tools, run: runs.Run, owner: str) -> steps.Scope:
+    with tools.database.reading() as session:
+        workspace = workspaces.get(session, run.workspace_id)
+        connection = connections.get(session, run.workspace_id, run.connection_id)
+    writer = tools.open_writer(workspace)
+    if run.checkpoint_version == 0:
+        run = _begin(tools, run, owner, workspace, writer)
+    reader = tools.open_reader(connection)
+    return steps.Scope(tools.database, tools.mappings, reader, writer, tools.clock, owner, LEASE, run)
+
+
+def _begin(tools: Tools, run: runs.Run, owner: str, workspace: Workspace, writer: Writer) -> runs.Run:
+    """Before the first page: the CRM must be able to take what the mappings write."""
+    version = writer.account().schema_version
+    if version != workspace.schema_version:
+        missing = [step for step in tools.open_schema(workspace).plan(tools.mappings) if step.do != "right"]
+        if missing:
+            raise SchemaError(
+                "The CRM is not prepared for the mappings: "
+                + "; ".join(step.why or f"{step.object}.{step.field or ''} is missing" for step in missing),
+                remedy="Run `flask workspace provision`, then sync again.",
+            )
+    with tools.database.transaction() as session:
+        workspaces.remember_crm(session, run.workspace_id, schema_version=version)
+        runs.save(session, run, owner=owner, mapping_version=tools.mapping_version)
+    return replace(run, mapping_version=tools.mapping_version, checkpoint_version=run.checkpoint_version + 1)
+
+
+def _mirror(tools: Tools, scope: steps.Scope, until: datetime) -> bool:
+    """Read and settle blocks until the time is up; True when every kind is done."""
+    for mapping in tools.mappings:
+        stage = f"{mapping.kind}:{mapping.object.name}"
+        if stage in scope.run.checkpoint.get("done", ()):
+            continue
+        cursor = scope.run.checkpoint.get("cursor") if scope.run.checkpoint.get("stage") == stage else None
+        for block in _blocks(scope.reader, mapping.kind, cursor, _BLOCK_RECORDS // tools.page_size or 1):
+            steps.process(scope, mapping, block, _checkpoints(scope, stage))
+            if tools.clock() >= until:
+                return _is_done(tools, scope)
+    return True
+
+
+def _is_done(tools: Tools, scope: steps.Scope) -> bool:
+    return len(scope.run.checkpoint.get("done", ())) == len(tools.mappings)
+
+
+def _blocks(reader: Reader, kind: str, cursor: str | None, size: int) -> Iterator[list[Page]]:
+    pages = iter(reader.pages(kind, cursor))
+    while block := list(islice(pages, size)):
+        yield block
+
+
+def _checkpoints(scope: steps.Scope, stage: str) -> steps.Advance:
+    def advance_(place: steps.Progress | None) -> dict[str, Any]:
+        done = list(scope.run.checkpoint.get("done", ()))
+        if place is None:
+            return scope.run.checkpoint
+        if place.last:
+            return {"done": [*done, stage]}
+        return {"done": done, "stage": stage, "cursor": place.cursor}
+
+    return advance_
+
+
+def _finish(tools: Tools, session: Any, run: runs.Run, owner: str) -> None:
+    now = tools.clock()
+    status = "partial" if sum_of(run.counts, Result.FAILED) else "success"
+    runs.finish(session, run, owner=owner, status=status, now=now)
+    connections.touch_synced(session, run.workspace_id, run.connection_id, now)
+
+
+def _wait(tools: Tools, run: runs.Run, owner: str, error: TryLaterError) -> None:
+    """Nothing is wrong with the data: give the run back and let it go on when the other side may answer."""
+    if error.code == "lease_lost":
+        log.warning("another worker took the run over")
+        return
+    tries = int(run.checkpoint.get("tries", 0)) + 1
+    wait = error.after if error.after is not None else min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1))
+    log.warning("run waits", error=str(error), code=error.code, seconds=wait)
+    checkpoint = {**run.checkpoint, "tries": tries}
+    due_at = tools.clock() + timedelta(seconds=wait)
+    with tools.database.transaction() as session:
+        runs.save(
+            session,
+            run,
+            owner=owner,
+            checkpoint=checkpoint,
+            error=as_json(error),
+            lease_owner=None,
+            lease_until=None,
+            due_at=due_at,
+        )
+
+
+def _fail(tools: Tools, run: runs.Run, owner: str, error: ConnectorError) -> None:
+    log.error("run failed", code=error.code, error=str(error))
+    now = tools.clock()
+    with tools.database.transaction() as session:
+        runs.finish(session, run, owner=owner, status="failed", now=now, error=as_json(error))
+        links.release(session, run.workspace_id, run.id)
+        if isinstance(error, ReconnectError) and error.code.startswith("whop"):
+            connections.mark(session, run.workspace_id, run.connection_id, "expired")
+
+
+@contextmanager
+def _heartbeat(tools: Tools, run_id: str, owner: str) -> Iterator[None]:
+    """Prolong the lease while the job lives; it dies with the process, which is the point."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(_HEARTBEAT):
+            with tools.database.transaction() as session:
+                runs.renew(session, run_id, owner=owner, until=tools.clock() + LEASE)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
