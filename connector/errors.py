@@ -71,8 +71,15 @@ class TryLaterError(ConnectorError):
     code = "try_later"
     remedy = "Nothing to do: it is tried again by itself."
 
-    def __init__(self, message: str, *, after: float | None = None, code: str | None = None) -> None:
-        super().__init__(message, code=code)
+    def __init__(
+        self,
+        message: str,
+        *,
+        after: float | None = None,
+        code: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, remedy=remedy)
         self.after = after
 
 
