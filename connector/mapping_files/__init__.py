@@ -1,0 +1,16 @@
+"""Mapping files: YAML → ``core.mapping.Mapping``, every mistake of every file reported at once."""
+
+from connector.mapping_files.loading import load_all, load_file, load_texts
+from connector.mapping_files.model import FileMapping, MappingSet, MappingTest
+from connector.mapping_files.trials import TestResult, run_tests
+
+__all__ = [
+    "FileMapping",
+    "MappingSet",
+    "MappingTest",
+    "TestResult",
+    "load_all",
+    "load_file",
+    "load_texts",
+    "run_tests",
+]

@@ -1,0 +1,170 @@
+"""The whole of one file, once its frame and its neighbours are known → a mapping."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from connector.core import rules
+from connector.core.mapping import Filter, MatchKey, ObjectSpec, Read, WhenDeleted
+from connector.mapping_files.lines import Lines
+from connector.mapping_files.model import FileMapping
+from connector.mapping_files.nodes import Node, Scalar, Sequence, Table, shown
+from connector.mapping_files.outline import Outline
+from connector.mapping_files.problems import Problems, listed
+from connector.mapping_files.reading import Part, part_of, text_of, texts_of
+from connector.mapping_files.trials import read_tests
+from connector.mapping_files.values import from_paths, from_template
+from connector.mapping_files.world import ANYTHING, World, type_at
+
+_KEY_TYPES: Final = ("text", "emails", "phones", "links")
+_FILTER_TYPES: Final = frozenset({"text", "id", "number", "boolean"})
+
+
+def body(one: Outline, text: str, world: World) -> FileMapping | None:
+    """Check and compile; None where the frame is too broken to look further."""
+    _check_policies(one.root, world.problems)
+    object_ = _object(one, world)
+    if one.kind is None or one.object is None or object_ is None or one.target is None:
+        return None
+    lines = _lines(one, one.kind, one.object, world)
+    create, update = one.target.flag("create", default=True), one.target.flag("update", default=True)
+    if not create and not update:
+        world.problems.unfit(one.target.table, "create: false and update: false", "at least one of them true")
+    return FileMapping(
+        name=one.name,
+        version=hashlib.sha256(text.encode()).hexdigest()[:16],
+        source=world.source.source,
+        kind=one.kind,
+        object=object_,
+        create=create,
+        update=update,
+        only=_only(one, one.kind, world),
+        match=_match(one.root, lines, world.problems),
+        fields=tuple(lines.fields),
+        links=tuple(lines.links),
+        stamps=tuple(lines.stamps),
+        when_deleted=WhenDeleted.RESPECT,
+        title=_title(one.root, one.kind, world),
+        file=one.file,
+        tests=read_tests(one.root, lines),
+        labels={name: dict(ending.options) for name, ending in lines.endings.items() if ending.options},
+    )
+
+
+def _object(one: Outline, world: World) -> ObjectSpec | None:
+    spec = world.object_of(one.object) if one.object is not None else None
+    if one.object is not None and spec is None and one.target is not None:
+        names = world.object_names()
+        node = one.target.node("object") or one.target.table
+        world.problems.unknown(
+            node, one.object, f"{listed(sorted(names))}, or one declared under objects:", names
+        )
+    return spec
+
+
+def _check_policies(root: Part, problems: Problems) -> None:
+    known = {
+        "when_deleted_in_crm": ("respect", [word.value for word in WhenDeleted]),
+        "when_gone": ("keep", ["keep", "mark", "clear", "delete"]),
+    }
+    for key, (now, words) in known.items():
+        text = root.text(key)
+        node = root.node(key)
+        if text is None or node is None or text == now:
+            continue
+        if text in words:
+            problems.add(node, f'found "{text}", which is not supported yet, expected {now}')
+        else:
+            problems.unknown(node, text, now, words)
+
+
+def _lines(one: Outline, kind: str, object_: str, world: World) -> Lines:
+    lines = Lines(kind, object_, world, _tables(one.root, world.problems))
+    fields = one.root.part("fields", "fields")
+    if fields is None or not fields.table.entries:
+        world.problems.unfit(one.root.table, "a mapping without fields:", "fields:")
+    for name, spot, node in fields.entries() if fields else ():
+        lines.add_field(name, spot, node)
+    links = one.root.part("links", "links")
+    for name, spot, node in links.entries() if links else ():
+        lines.add_link(name, spot, node)
+    return lines
+
+
+def _tables(root: Part, problems: Problems) -> dict[str, Table]:
+    part = root.part("choices", "choices")
+    found = {}
+    for name, _, node in part.entries() if part else ():
+        table = part_of(node, problems, f"the choices {name}")
+        if table is not None:
+            found[name] = table.table
+    return found
+
+
+def _match(root: Part, lines: Lines, problems: Problems) -> tuple[MatchKey, ...]:
+    node = root.node("match")
+    keys: list[MatchKey] = []
+    by_name = {rule.spec.name: rule for rule in lines.fields}
+    for spot, name in texts_of(node, problems, "a list of fields") if node is not None else ():
+        rule = by_name.get(name)
+        if name not in lines.spots:
+            problems.unknown(spot, name, "a field of this file", lines.spots)
+        elif name in lines.chosen or (rule is not None and rule.spec.type not in _KEY_TYPES):
+            what = "with choices" if name in lines.chosen else f"of type {rule.spec.type if rule else ''}"
+            problems.unfit(
+                spot, f"{name}, a field {what}", f"a field of type {', '.join(_KEY_TYPES)} to match by"
+            )
+        elif any(key.field == name for key in keys):
+            problems.unfit(spot, f'"{name}" twice', "it once")
+        elif rule is not None:
+            keys.append(MatchKey(name, rule.read, identity=rule.spec.unique))
+    return tuple(keys)
+
+
+def _only(one: Outline, kind: str, world: World) -> tuple[Filter, ...]:
+    part = one.source.part("only", "only") if one.source else None
+    return tuple(
+        made
+        for name, spot, node in (part.entries() if part else ())
+        if (made := _filter(name, spot, node, kind, world))
+    )
+
+
+def _filter(name: str, spot: Scalar, node: Node, kind: str, world: World) -> Filter | None:
+    """``status: [a, b]`` lets these pass, ``status_not: [a, b]`` all others."""
+    paths = world.source.kinds[kind]
+    negated = type_at(name, paths) is None and name.endswith("_not")
+    path = name.removesuffix("_not") if negated else name
+    flow = world.flow(kind, spot, path)
+    if flow is None:
+        return None
+    if not flow <= _FILTER_TYPES:
+        world.problems.unfit(
+            spot, f"{path}, which is {', '.join(flow)}", f"{listed(sorted(_FILTER_TYPES))} to filter by"
+        )
+    nodes = node.items if isinstance(node, Sequence) else (node,)
+    values = [
+        _filter_value(item, flow == ANYTHING or flow <= {"text", "id"}, world.problems) for item in nodes
+    ]
+    return Filter(path, rules.filtered(rules.path(path)), frozenset(values), negated)
+
+
+def _filter_value(node: Node, as_text: bool, problems: Problems) -> str | int | float | bool | None:
+    if not isinstance(node, Scalar):
+        problems.unfit(node, shown(node), "a value, or a list of values")
+        return None
+    return node.text if as_text and node.value is not None else node.value
+
+
+def _title(root: Part, kind: str, world: World) -> Read:
+    """What the record is called in the log: its own id unless the file says more."""
+    node = root.node("title")
+    if node is None:
+        return rules.path("id")
+    if isinstance(node, Scalar) and "{" in node.text:
+        text_of(node, world.problems)
+        made = from_template(node, kind, world)
+    else:
+        made = from_paths(node, kind, world)
+    return made.read if made else rules.path("id")

@@ -1,0 +1,125 @@
+"""Every function of the table does what its examples say, and fails in one way only."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.core.mapping import ValueProblem
+from connector.core.transforms import TRANSFORMS, as_text
+from tests.core import strategies
+
+EXAMPLES = [(name, example) for name, one in TRANSFORMS.items() for example in one.examples]
+REFUSALS = [(name, example) for name, one in TRANSFORMS.items() for example in one.refuses]
+
+
+def applied(name: str, value: object, argument: object = None) -> object:
+    transform = TRANSFORMS[name]
+    return transform.apply(value, transform.argument.read(argument) if transform.argument else None)
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_a_function_gives_what_its_example_says(name, example):
+    given_back = applied(name, example.given, example.argument)
+
+    assert given_back == example.gives
+    assert type(given_back) is type(example.gives)
+
+
+@pytest.mark.parametrize(("name", "example"), REFUSALS)
+def test_a_function_refuses_what_its_example_says(name, example):
+    with pytest.raises(ValueProblem):
+        applied(name, example.given, example.argument)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("money", {"amount": True, "currency": "usd"}),
+        ("money", {"amount": "9007199255", "currency": "usd"}),
+        ("money", {"amount": "1e3", "currency": "usd"}),
+        ("money", {"amount": "١٢", "currency": "usd"}),
+        ("money", "49.00"),
+        ("number", float("inf")),
+        ("number", "1e400"),
+        ("text", float("nan")),
+        ("text", [["nested"]]),
+        ("date_time", "0001-01-01T00:00:00+23:00"),
+        ("date_time", 1700000000),
+        ("phone", "+0123456789"),
+        ("email", "a" * 250 + "@example.com"),
+        ("boolean", [1]),
+    ],
+)
+def test_a_function_refuses_what_does_not_fit(name, value):
+    with pytest.raises(ValueProblem):
+        applied(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("number", " "),
+        ("integer", ""),
+        ("boolean", " "),
+        ("date_time", ""),
+        ("url", " "),
+        ("money", {"amount": None}),
+    ],
+)
+def test_nothing_in_gives_nothing_out(name, value):
+    assert applied(name, value) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"), [("cut", 0), ("cut", True), ("cut", "9"), ("lookup", []), ("lookup", {})]
+)
+def test_an_argument_that_does_not_fit_is_refused(name, argument):
+    with pytest.raises(ValueProblem):
+        TRANSFORMS[name].argument.read(argument)
+
+
+@given(st.sampled_from(sorted(TRANSFORMS)), strategies.values_there)
+def test_functions_raise_nothing_but_value_problems(name, value):
+    argument = {"cut": 5, "lookup": {"a": "b"}}.get(name)
+    with contextlib.suppress(ValueProblem):
+        applied(name, value, argument)
+
+
+@given(st.decimals(min_value=-9_007_199_254, max_value=9_007_199_254, places=6))
+def test_money_is_exact_to_the_sixth_decimal(amount):
+    made = applied("money", {"amount": f"{amount:f}", "currency": "kwd"})
+
+    assert made == {"amountMicros": int(amount * 10**6), "currencyCode": "KWD"}
+
+
+@given(st.integers(0, 10**9))
+def test_money_takes_a_number_as_it_is_written(cents):
+    made = applied("money", {"amount": cents / 100, "currency": "usd"})
+
+    assert made["amountMicros"] == cents * 10_000
+
+
+@given(strategies.texts)
+def test_a_name_is_the_same_after_it_was_split(text):
+    made = applied("full_name", text)
+
+    joined = f"{made['firstName']} {made['lastName']}".strip() if made else ""
+    assert joined == " ".join(text.split())
+
+
+@given(strategies.texts)
+def test_checked_text_passes_a_second_time_unchanged(text):
+    for name in ("email", "phone", "url", "trim"):
+        try:
+            once = applied(name, text)
+        except ValueProblem:
+            continue
+        assert once is None or applied(name, once) == once
+
+
+def test_numbers_are_written_without_a_needless_fraction():
+    assert [as_text(value) for value in (12.0, 12.5, 1e20, False)] == ["12", "12.5", "1e+20", "false"]

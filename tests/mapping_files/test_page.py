@@ -1,0 +1,55 @@
+"""docs/mapping.md says what the code does: its samples load, its functions are the functions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from connector.crms.twenty.fields import CATALOGUE as CRM
+from connector.mapping_files import load_texts, run_tests
+from connector.mapping_files.page import render_functions, with_functions, write_page
+from connector.sources.whop.catalogue import CATALOGUE as SOURCE
+
+PAGE = Path(__file__).parents[2] / "docs" / "mapping.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+SAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+PRODUCT = next(sample for sample in SAMPLES if "kind: product" in sample)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_sample_of_the_page_loads_and_passes(sample):
+    texts = {"sample.yaml": sample} | ({} if sample == PRODUCT else {"product.yaml": PRODUCT})
+
+    for mapping in load_texts(texts, SOURCE, CRM):
+        assert [str(result) for result in run_tests(mapping) if not result.passed] == []
+
+
+def test_there_are_samples_to_load():
+    assert len(SAMPLES) >= 5
+
+
+def test_the_functions_of_the_page_are_the_functions(tmp_path):
+    copy = tmp_path / "mapping.md"
+    copy.write_text("before\n" + TEXT.replace("| `trim` |", "| `trmi` |"), encoding="utf-8")
+
+    write_page(copy)
+
+    assert with_functions(TEXT) == TEXT, "run python -m connector.mapping_files"
+    assert copy.read_text(encoding="utf-8") == "before\n" + TEXT
+    assert "| `trim` |" in render_functions()
+
+
+@pytest.mark.parametrize("type_", sorted(set(CRM.types) - {"relation"}))
+def test_the_page_names_every_type(type_):
+    assert f"`{type_}`" in TEXT
+
+
+def test_the_page_names_every_key():
+    from connector.mapping_files import lines, outline  # noqa: PLC0415 - their keys are no public words
+
+    keys = {*lines._FIELD_KEYS, *lines._LINK_KEYS, *outline._OBJECT_KEYS}
+    keys |= {key for key, why in outline._KEYS.items() if not why} - {"source", "target"}
+
+    assert [key for key in sorted(keys) if f"`{key}`" not in TEXT] == []
