@@ -16,9 +16,9 @@ from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.fields import CATALOGUE as CRM
 from connector.crms.twenty.schema import TwentySchema
 from connector.crms.twenty.writer import TwentyWriter
-from connector.errors import ReconnectError
+from connector.errors import ReconnectError, SettingError
 from connector.mapping_files import MappingSet, load_all
-from connector.outbound import Door, OutboundSession
+from connector.outbound import AllowList, Door, OutboundSession
 from connector.ports import Reader, SchemaKeeper, Writer
 from connector.sources.whop import headers
 from connector.sources.whop.catalogue import CATALOGUE as WHOP
@@ -27,6 +27,7 @@ from connector.store.connections import Connection
 from connector.store.db import Database, in_transaction
 from connector.store.workspaces import Workspace
 from connector.sync.mirror import Tools
+from connector.sync.onboarding import crm_key_binding, secret_binding
 from connector.vault import Vault
 
 SHIPPED_MAPPINGS = Path(__file__).parent.parent / "mappings"
@@ -42,6 +43,7 @@ class Parts:
     vault: Vault
     door: Door
     mappings: MappingSet
+    openers: Openers
     tools: Tools
 
     def close(self) -> None:
@@ -56,27 +58,20 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def crm_key_binding(workspace_id: str) -> str:
-    """The row a sealed CRM key belongs to."""
-    return f"workspace:{workspace_id}:crm_key"
-
-
-def secret_binding(workspace_id: str, connection_id: str) -> str:
-    """The row a sealed source credential belongs to."""
-    return f"connection:{workspace_id}:{connection_id}:secret"
-
-
-def mappings(settings: Settings) -> MappingSet:
-    """The mapping files, checked. Raises MappingFileError naming every mistake."""
-    return load_all(Path(settings.mappings_dir or SHIPPED_MAPPINGS), WHOP, CRM)
+def mappings(directory: str) -> MappingSet:
+    """The mapping files of a folder, or the shipped ones. Raises MappingFileError naming every mistake."""
+    return load_all(Path(directory or SHIPPED_MAPPINGS), WHOP, CRM)
 
 
 def build(settings: Settings, *, pause: Callable[[float], None] = time.sleep) -> Parts:
     """Join ports and adapters. Raises MappingFileError for mapping files that do not load."""
+    if not settings.redis_url:
+        raise SettingError(["REDIS_URL: expected the address of a Redis server; `flask up` starts one."])
     door = Door(
         connect_timeout=settings.http_connect_timeout_seconds,
         read_timeout=settings.http_read_timeout_seconds,
-        allowed_private=settings.allowed_private_hosts,
+        allowed_private=AllowList.of(settings.allowed_private_hosts),
+        ca_file=settings.tls_ca_file or None,
         user_agent=f"whop-twenty-connector/{__version__}",
         correlation_id=logs.current_correlation_id,
         in_transaction=in_transaction,
@@ -84,7 +79,7 @@ def build(settings: Settings, *, pause: Callable[[float], None] = time.sleep) ->
     database = Database(settings.database_url)
     redis = jobqueue.connect(settings.redis_url)
     vault = Vault(settings.token_encryption_keys)
-    loaded = mappings(settings)
+    loaded = mappings(settings.mappings_dir)
     openers = Openers(settings, door, vault, pause)
     tools = Tools(
         database=database,
@@ -97,7 +92,7 @@ def build(settings: Settings, *, pause: Callable[[float], None] = time.sleep) ->
         open_writer=openers.writer,
         open_schema=openers.schema,
     )
-    return Parts(settings, database, redis, vault, door, loaded, tools)
+    return Parts(settings, database, redis, vault, door, loaded, openers, tools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +120,9 @@ class Openers:
     def writer(self, workspace: Workspace) -> Writer:
         """The CRM side of a workspace. Raises ReconnectError when it has no key."""
         client = self._client(workspace)
-        return TwentyWriter(client, batch=workspace.batch_cap) if workspace.batch_cap else TwentyWriter(client)
+        return (
+            TwentyWriter(client, batch=workspace.batch_cap) if workspace.batch_cap else TwentyWriter(client)
+        )
 
     def writer_for(self, crm_url: str, key: str) -> Writer:
         """The CRM side for a credential that is not kept yet."""

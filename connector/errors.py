@@ -95,7 +95,7 @@ class RecordError(ConnectorError):
 
     code = "record"
 
-    def __init__(  # noqa: PLR0913 - an error is data; each part is shown on its own
+    def __init__(
         self,
         message: str,
         *,

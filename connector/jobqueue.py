@@ -21,7 +21,7 @@ _FAILURE_TTL = 3600
 
 def connect(url: str) -> Redis:
     """A client of the Redis at this address; nothing is sent yet."""
-    return Redis.from_url(url, socket_connect_timeout=2, socket_keepalive=True, health_check_interval=30)
+    return Redis.from_url(url, socket_connect_timeout=2, health_check_interval=30)
 
 
 class RqBell:

@@ -48,6 +48,10 @@ _QUIET = {
     "sqlalchemy": logging.WARNING,
     "alembic": logging.INFO,
     "authlib": logging.INFO,
+    # Each job and each look at the migrations in several lines: our own say what was done.
+    "rq.worker": logging.WARNING,
+    "rq.queue": logging.WARNING,
+    "alembic.runtime.migration": logging.WARNING,
 }
 #: These set up handlers of their own, past which our pipeline would not be asked.
 _HANDLED_ELSEWHERE = ("gunicorn.error", "gunicorn.access", "werkzeug", "rq", "rq.worker", "alembic")

@@ -12,6 +12,8 @@ from connector.errors import RefusedError
 from connector.store.db import Session
 from connector.store.models import connection
 
+_LASTING = frozenset({"id", "created_at", "last_sync_at"})
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -33,17 +35,25 @@ class Connection:
     created_at: datetime
 
 
-def add(session: Session, new: Connection) -> None:
-    """Keep a new connection. Raises RefusedError when the workspace has this company already."""
+def add_or_revive(session: Session, new: Connection) -> None:
+    """Keep a new connection; a disconnected or expired one of the same company gets its credential back.
+
+    Raises RefusedError when the workspace has this company already.
+    """
     here = (connection.c.company_id == new.company_id) & (connection.c.workspace_id == new.workspace_id)
-    there = session.execute(select(connection).where(here, connection.c.status != "revoked")).first()
+    there = session.execute(select(connection).where(here, connection.c.status == "active")).first()
     if there is not None:
         raise RefusedError(
             f"{new.company_title or new.company_id} is connected to this workspace already.",
             code="connection_exists",
             remedy=f"It is connection {there.id}; disconnect it first to connect it anew.",
         )
-    session.execute(insert(connection).values(_columns(new)))
+    known = known_id(session, new.workspace_id, new.company_id)
+    if known is None:
+        session.execute(insert(connection).values(_columns(new)))
+    else:
+        revived = {name: value for name, value in _columns(new).items() if name not in _LASTING}
+        _update(session, new.workspace_id, known, revived)
 
 
 def known_id(session: Session, workspace_id: str, company_id: str) -> str | None:

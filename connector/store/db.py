@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 
 Session = Connection
 """What the functions of this room take: a Core connection inside a transaction."""
@@ -56,6 +59,12 @@ def in_transaction() -> bool:
     return getattr(_open, "depth", 0) > 0
 
 
+def insert_into(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT in the words of this database, where more than plain SQL is wanted (ON CONFLICT)."""
+    make = postgresql.insert if session.dialect.name == "postgresql" else sqlite.insert
+    return make(table)
+
+
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, pool_size=10)
@@ -72,8 +81,22 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     # Autocommit mode of the driver, so that BEGIN IMMEDIATE below is ours: a transaction that first
     # reads and then writes would otherwise fail at once with "database is locked".
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    _switch_to_wal(connection)
+
+
+def _switch_to_wal(connection: Any) -> None:
+    # Two processes that switch a new file at the same moment do not wait for each other, busy_timeout or not:
+    # SQLite sees a deadlock coming and refuses one of them. Later the switch is there and this only reads it.
+    for _ in range(100):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            time.sleep(0.02)
+        else:
+            return
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_immediate(connection: Connection) -> None:

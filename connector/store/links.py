@@ -12,12 +12,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.core.plan import Link, LinkState
 from connector.core.records import Ref
 from connector.errors import TryLaterError
-from connector.store.db import Session
+from connector.store.db import Session, insert_into
 from connector.store.models import link
 
 _T = TypeVar("_T")
@@ -85,22 +84,25 @@ def claim(
 
     Raises TryLaterError when another owner holds one of them; nothing is claimed then.
     """
-    ids = [ref.id for ref in refs]
+    if not refs:
+        return {}
+    # Sorted, and passing over locked rows, so that two owners refuse one another but never wait in a ring.
+    ids = sorted({ref.id for ref in refs})
     _insert_missing(session, scope, ids)
     free = or_(link.c.claimed_by.is_(None), link.c.claimed_by == owner, link.c.claimed_until < now)
     taken = 0
     for block in _blocks(ids):
+        mine = select(link.c.id).where(*_within(scope, block), free).with_for_update(skip_locked=True)
         result = session.execute(
-            update(link).where(*_within(scope, block), free).values(claimed_by=owner, claimed_until=until)
+            update(link).where(link.c.id.in_(mine)).values(claimed_by=owner, claimed_until=until)
         )
         taken += result.rowcount
-    if taken != len(set(ids)):
+    if taken != len(ids):
         raise TryLaterError("Another job is writing some of these records.", after=1.0, code="claimed")
     return find(session, scope.workspace_id, scope.object, refs)
 
 
 def _insert_missing(session: Session, scope: Claimed, ids: Sequence[str]) -> None:
-    make = postgresql.insert if session.dialect.name == "postgresql" else sqlite.insert
     rows = [
         {
             "workspace_id": scope.workspace_id,
@@ -114,7 +116,7 @@ def _insert_missing(session: Session, scope: Claimed, ids: Sequence[str]) -> Non
         }
         for id_ in ids
     ]
-    session.execute(make(link).on_conflict_do_nothing(), rows)
+    session.execute(insert_into(session, link).on_conflict_do_nothing(), rows)
 
 
 def keep(session: Session, owner: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -10,7 +10,6 @@ import orjson
 from connector.crms.twenty import refusals
 from connector.errors import TryLaterError
 
-
 _PATIENCE = 20  # waits of one token each (0.6 s by default): longer trouble is the run's to plan
 
 

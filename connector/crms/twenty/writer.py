@@ -23,6 +23,7 @@ from connector.crms.twenty.refusals import Kind, Refusal
 from connector.errors import ReconnectError, TryLaterError
 from connector.ports import CrmAccount, Seek
 
+DEFAULT_BATCH = 200  # of recent servers; an older one names its own in its refusal
 _LOOK_BLOCK = 2_000  # ids per look-up: 0.2 MB and about 0.2 s on a real server
 _ANY = {"or": [{"deletedAt": {"is": "NULL"}}, {"deletedAt": {"is": "NOT_NULL"}}]}
 
@@ -30,7 +31,7 @@ _ANY = {"or": [{"deletedAt": {"is": "NULL"}}, {"deletedAt": {"is": "NOT_NULL"}}]
 class TwentyWriter:
     """Fills ``ports.Writer``. ``batch`` is what the server is known to take; it learns a lower cap."""
 
-    def __init__(self, client: TwentyClient, *, batch: int = 200) -> None:
+    def __init__(self, client: TwentyClient, *, batch: int = DEFAULT_BATCH) -> None:
         self._client = client
         self._batch = batch
 

@@ -1,0 +1,48 @@
+"""Commands about mapping files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from connector import bootstrap, config
+from connector.cli import base
+from connector.mapping_files import run_tests
+
+
+@click.group("mappings")
+def mappings_group() -> None:
+    """The files that say what becomes what."""
+
+
+@base.command("check")
+def check(*, as_json: bool) -> None:
+    """Check every mapping file (of MAPPINGS_DIR, else the shipped ones) and run the tests in them.
+
+    Exits 3 naming file, line and nearest name of every mistake, 1 when a test in a file fails.
+    Example: flask mappings check
+    """
+    environ = config.environment(os.environ, Path(".env"))
+    loaded = bootstrap.mappings(environ.get("MAPPINGS_DIR", ""))
+    results = [result for one in loaded for result in run_tests(one)]
+    rows = [(one.file, one.kind, one.object.name, len(one.fields) + len(one.links)) for one in loaded]
+    document = {
+        "mappings": [dict(zip(("file", "kind", "object", "fields"), row, strict=True)) for row in rows],
+        "version": loaded.version,
+        "failed_tests": [str(result) for result in results if not result.passed],
+    }
+    lines = [
+        *base.table(rows, ("file", "kind", "object", "fields")),
+        *(f"FAILED {result}" for result in results if not result.passed),
+        f"{sum(result.passed for result in results)} of {len(results)} tests in the files passed.",
+    ]
+    base.show(document, lines, as_json=as_json)
+    if document["failed_tests"]:
+        sys.exit(base.FAILED)
+
+
+mappings_group.add_command(check)
+COMMANDS = (mappings_group,)

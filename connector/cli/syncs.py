@@ -1,0 +1,127 @@
+"""Commands about sync runs and their log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from connector import logs
+from connector.bootstrap import Parts
+from connector.cli import base
+from connector.core.outcomes import Counts, Result, sum_of
+from connector.store import connections, runs, workspaces
+from connector.store.runs import LogEntry, Run
+from connector.sync import onboarding
+
+
+@click.group("sync")
+def sync_group() -> None:
+    """Sync runs, and what each did with every record."""
+
+
+@base.command("start")
+@click.argument("connection")
+@click.option(
+    "--type", "type_", type=click.Choice(["full", "incremental"]), default="full", show_default=True
+)
+@click.option("--wait", is_flag=True, help="Wait for the end; exit 1 unless every record was settled well.")
+def start(connection: str, type_: str, *, wait: bool, as_json: bool) -> None:
+    """Start a sync run. A worker must be running (`flask up` starts them).
+
+    Example: flask sync start 1f0c… --type full --wait
+    """
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace_id = connections.owner_of(session, connection)
+            found = connections.get(session, workspace_id, connection)
+        id_ = onboarding.start_sync(
+            parts.tools, found, type_, why="From the command line", correlation_id=logs.new_correlation_id()
+        )
+        run = _wait(parts, workspace_id, id_) if wait else _run(parts, workspace_id, id_)
+    base.show(document(run), [line(run)], as_json=as_json)
+    if wait and run.status != "success":
+        sys.exit(base.FAILED)
+
+
+def _run(parts: Parts, workspace_id: str, id_: str) -> Run:
+    with parts.database.reading() as session:
+        return runs.get(session, workspace_id, id_)
+
+
+def _wait(parts: Parts, workspace_id: str, id_: str) -> Run:
+    while (run := _run(parts, workspace_id, id_)).active:
+        time.sleep(0.3)
+    return run
+
+
+@base.command("list")
+@click.argument("workspace", required=False)
+def list_(workspace: str | None, *, as_json: bool) -> None:
+    """List sync runs, newest first, of one workspace or of all.
+
+    Example: flask sync list acme
+    """
+    with base.parts() as parts, parts.database.reading() as session:
+        within = [workspaces.named(session, workspace)] if workspace else workspaces.every(session)
+        found = [run for one in within for run in runs.of_workspace(session, one.id)]
+    lines = [line(run) for run in found] or ["There is no sync run yet."]
+    base.show([document(run) for run in found], lines, as_json=as_json)
+
+
+@base.command("show")
+@click.argument("run")
+@click.option("--result", "results", multiple=True, type=click.Choice([one.value for one in Result]))
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+def show(run: str, results: tuple[str, ...], limit: int, *, as_json: bool) -> None:
+    """Show one run: its counts, and what happened to each record that was not simply unchanged.
+
+    Example: flask sync show 7b2e… --result failed
+    """
+    with base.parts() as parts, parts.database.reading() as session:
+        workspace_id = runs.owner_of(session, run)
+        found = runs.get(session, workspace_id, run)
+        told = runs.entries(session, workspace_id, found.number, results=results, limit=limit)
+    lines = [line(found), *count_lines(found.counts), *(entry_line(entry) for entry in told)]
+    base.show(document(found) | {"entries": [entry_document(one) for one in told]}, lines, as_json=as_json)
+
+
+def document(run: Run) -> dict[str, Any]:
+    """A run as data."""
+    names = ("id", "number", "type", "status", "why", "counts", "unknown_choices", "error")
+    times = ("queued_at", "started_at", "ended_at")
+    shown = {name: getattr(run, name) for name in (*names, *times)}
+    return shown | {"records": sum_of(run.counts)}
+
+
+def line(run: Run) -> str:
+    """A run in one line."""
+    told = ", ".join(f"{sum_of(run.counts, result)} {result.value}" for result in Result)
+    why = f" · {run.error['message']}" if run.error else ""
+    return f"{run.id}  {run.type} {run.status}  {sum_of(run.counts)} records: {told}{why}"
+
+
+def count_lines(counts: Counts) -> Iterator[str]:
+    """A table of object by result."""
+    rows = [(name, *(results.get(result.value, 0) for result in Result)) for name, results in counts.items()]
+    return base.table(rows, ("object", *(result.value for result in Result)))
+
+
+def entry_line(entry: LogEntry) -> str:
+    """A log entry in one line."""
+    why = entry.error["message"] if entry.error else "; ".join(entry.warnings or ())
+    reason = f" ({entry.reason})" if entry.reason else ""
+    return f"{entry.result}{reason}  {entry.kind} {entry.source_id}  {entry.title}{f': {why}' if why else ''}"
+
+
+def entry_document(entry: LogEntry) -> dict[str, Any]:
+    """A log entry as data."""
+    return {name: getattr(entry, name) for name in LogEntry.__slots__ if name != "run"}
+
+
+for one in (start, list_, show):
+    sync_group.add_command(one)
+COMMANDS = (sync_group,)

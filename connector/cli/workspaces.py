@@ -1,0 +1,94 @@
+"""Commands about CRM workspaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from connector.cli import base
+from connector.ports import SchemaStep
+from connector.store import workspaces
+from connector.store.workspaces import Workspace
+from connector.sync import onboarding
+
+
+@click.group("workspace")
+def workspace_group() -> None:
+    """CRM workspaces that this connector serves."""
+
+
+@base.command("add")
+@click.argument("name")
+@click.option("--crm-url", required=True, help="The address of the CRM, such as https://crm.example.com.")
+@click.option("--crm-api-key-file", help="A file holding the CRM's API key; - for standard input.")
+def add(name: str, crm_url: str, crm_api_key_file: str | None, *, as_json: bool) -> None:
+    """Add a CRM workspace; its API key is asked for and checked at once.
+
+    Example: flask workspace add acme --crm-url https://crm.example.com
+    """
+    with base.parts() as parts:
+        key = base.secret("API key of the CRM", crm_api_key_file)
+        new = onboarding.NewWorkspace(name, crm_url, key)
+        made = onboarding.add_workspace(
+            parts.database, parts.vault, new, open_writer=parts.openers.writer_for, now=parts.tools.clock()
+        )
+    base.show(document(made), [f"{made.name} is added: {made.crm_name} at {made.crm_url}."], as_json=as_json)
+
+
+@base.command("list")
+def list_(*, as_json: bool) -> None:
+    """List the workspaces.
+
+    Example: flask workspace list
+    """
+    with base.parts() as parts, parts.database.reading() as session:
+        found = workspaces.every(session)
+    rows = [(one.name, one.crm_url, one.crm_name, one.id) for one in found]
+    lines = (
+        base.table(rows, ("name", "CRM", "called there", "id")) if rows else ["There is no workspace yet."]
+    )
+    base.show([document(one) for one in found], lines, as_json=as_json)
+
+
+@base.command("provision")
+@click.argument("name")
+def provision(name: str, *, as_json: bool) -> None:
+    """Create in the CRM the objects and fields that the mapping files declare.
+
+    Safe to repeat; nothing that is there is changed. Example: flask workspace provision acme
+    """
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace = workspaces.named(session, name)
+        steps = onboarding.provision(parts.tools, workspace)
+    base.show([step_document(step) for step in steps], step_lines(steps), as_json=as_json)
+
+
+def document(one: Workspace) -> dict[str, Any]:
+    """A workspace without its secrets."""
+    return {
+        "id": one.id,
+        "name": one.name,
+        "crm_url": one.crm_url,
+        "crm_workspace_id": one.crm_workspace_id,
+        "crm_name": one.crm_name,
+    }
+
+
+def step_document(step: SchemaStep) -> dict[str, Any]:
+    """A line of the schema plan."""
+    return {"do": step.do, "object": step.object, "field": step.field, "type": step.type}
+
+
+def step_lines(steps: list[SchemaStep]) -> list[str]:
+    """What was created in the CRM, in words."""
+    made = [step for step in steps if step.do in ("create", "options")]
+    if not made:
+        return ["The CRM has everything that the mappings need."]
+    return [f"created in the CRM: {step.label}{'' if step.field else ' (object)'}" for step in made]
+
+
+for one in (add, list_, provision):
+    workspace_group.add_command(one)
+COMMANDS = (workspace_group,)

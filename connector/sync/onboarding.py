@@ -1,0 +1,150 @@
+"""Bringing a workspace and a connection in: check everything outside first, then keep it in one go.
+
+Nothing is half-stored: an address, key or company that does not hold leaves no row behind.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from connector.errors import AddressError, RefusedError
+from connector.ports import Reader, SchemaStep, SourceAccount, Writer
+from connector.store import connections, runs, workspaces
+from connector.store.connections import Connection
+from connector.store.db import Database
+from connector.store.workspaces import Workspace
+from connector.sync import mirror
+from connector.vault import Vault
+
+
+def crm_key_binding(workspace_id: str) -> str:
+    """The row a sealed CRM key belongs to."""
+    return f"workspace:{workspace_id}:crm_key"
+
+
+def secret_binding(workspace_id: str, connection_id: str) -> str:
+    """The row a sealed source credential belongs to."""
+    return f"connection:{workspace_id}:{connection_id}:secret"
+
+
+def origin(url: str) -> str:
+    """The origin of what an admin typed. Raises AddressError where it is not an http(s) address."""
+    text = url.strip() if "://" in url else f"https://{url.strip()}"
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise AddressError(f"{url!r} is not the address of a CRM: expected one like https://crm.example.com.")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewWorkspace:
+    name: str
+    crm_url: str
+    crm_key: str
+
+
+def add_workspace(
+    database: Database,
+    vault: Vault,
+    new: NewWorkspace,
+    *,
+    open_writer: Callable[[str, str], Writer],
+    now: datetime,
+) -> Workspace:
+    """Check the key against the CRM at this address, then keep the workspace.
+
+    Raises AddressError, ReconnectError (wrong key), TryLaterError (unreachable) or RefusedError (known).
+    """
+    url = origin(new.crm_url)
+    account = open_writer(url, new.crm_key).account()
+    id_ = str(uuid.uuid4())
+    workspace = Workspace(
+        id=id_,
+        name=new.name,
+        crm_url=url,
+        crm_workspace_id=account.workspace_id,
+        crm_name=account.name,
+        crm_key_sealed=vault.seal(new.crm_key, bound_to=crm_key_binding(id_)),
+        schema_version=None,
+        batch_cap=None,
+        created_at=now,
+    )
+    with database.transaction() as session:
+        workspaces.add(session, workspace)
+    return workspace
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnection:
+    company_id: str
+    key: str
+
+
+def add_connection(
+    database: Database,
+    vault: Vault,
+    workspace: Workspace,
+    new: NewConnection,
+    *,
+    open_reader: Callable[[str, str | None], Reader],
+    now: datetime,
+) -> tuple[Connection, SourceAccount]:
+    """Check the key against the company on Whop, then keep the connection.
+
+    A company that was disconnected before gets its row back, so its links and history stay.
+    """
+    account = open_reader(new.key, new.company_id).account()
+    with database.reading() as session:
+        known = connections.known_id(session, workspace.id, account.company_id)
+    id_ = known or str(uuid.uuid4())
+    connection = Connection(
+        id=id_,
+        workspace_id=workspace.id,
+        service="whop",
+        company_id=account.company_id,
+        company_title=account.title,
+        auth="api_key",
+        secret_sealed=vault.seal(new.key, bound_to=secret_binding(workspace.id, id_)),
+        refresh_sealed=None,
+        expires_at=None,
+        source_user_id=None,
+        scopes=None,
+        status="active",
+        last_sync_at=None,
+        created_at=now,
+    )
+    with database.transaction() as session:
+        connections.add_or_revive(session, connection)
+    return connection, account
+
+
+def provision(tools: mirror.Tools, workspace: Workspace) -> list[SchemaStep]:
+    """Create in the CRM what the mappings declare, and remember the data model's version."""
+    steps = tools.open_schema(workspace).apply(tools.mappings)
+    version = tools.open_writer(workspace).account().schema_version
+    with tools.database.transaction() as session:
+        workspaces.remember_crm(session, workspace.id, schema_version=version)
+    return steps
+
+
+def start_sync(
+    tools: mirror.Tools, connection: Connection, type_: str, *, why: str, correlation_id: str
+) -> str:
+    """Queue a run and ring for it; its id. Raises RefusedError when one is under way already."""
+    if connection.status != "active":
+        raise RefusedError(
+            f"The connection to {connection.company_title} is {connection.status}.",
+            code="connection_inactive",
+            remedy="Connect it again first.",
+        )
+    id_ = str(uuid.uuid4())
+    new = runs.NewRun(id_, connection.workspace_id, connection.id, type_, why, correlation_id, tools.clock())
+    with tools.database.transaction() as session:
+        runs.start(session, new)
+        run = runs.by_id(session, id_)
+    mirror.ring(tools, run)
+    return id_
