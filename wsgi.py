@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from flask import Flask
 
 from connector.cli import create_command_app
@@ -17,9 +14,7 @@ def application() -> Flask:
 
     Raises SettingError or MappingFileError naming every mistake, so that a server does not start with one.
     """
-    from connector import bootstrap, config, logs
+    from connector import bootstrap
     from connector.web import create_app
 
-    settings = config.load(config.environment(os.environ, Path(".env")))
-    logs.configure(settings.log_level, settings.log_format)
-    return create_app(bootstrap.build(settings))
+    return create_app(bootstrap.from_environment())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from redis import Redis
 
-from connector import __version__, jobqueue, logs
+from connector import __version__, config, jobqueue, logs
 from connector.config import Settings
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.fields import CATALOGUE as CRM
@@ -61,6 +62,13 @@ def clock() -> datetime:
 def mappings(directory: str) -> MappingSet:
     """The mapping files of a folder, or the shipped ones. Raises MappingFileError naming every mistake."""
     return load_all(Path(directory or SHIPPED_MAPPINGS), WHOP, CRM)
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> Parts:
+    """Everything, from the environment and .env. Raises SettingError and MappingFileError."""
+    settings = config.load(config.environment(environ, Path(".env")))
+    logs.configure(settings.log_level, settings.log_format)
+    return build(settings)
 
 
 def build(settings: Settings, *, pause: Callable[[float], None] = time.sleep) -> Parts:

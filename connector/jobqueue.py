@@ -15,6 +15,9 @@ from connector.errors import TryLaterError
 QUEUES = ("webhooks", "incremental", "full")
 """In the order in which a worker serves them."""
 
+QueueUnavailable = RedisError
+"""What a client of the queue raises when Redis does not answer."""
+
 _JOB_TIMEOUT = 600  # a slice of a run takes seconds; this ends one that hangs
 _FAILURE_TTL = 3600
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import uuid
 from functools import cache
-from pathlib import Path
 
 import structlog
 
-from connector import bootstrap, config
+from connector import bootstrap
 from connector.sync import mirror
 
 log = structlog.get_logger(__name__)
@@ -17,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 @cache
 def _parts() -> bootstrap.Parts:
-    return bootstrap.build(config.load(config.environment(os.environ, Path(".env"))))
+    return bootstrap.from_environment()
 
 
 def _owner() -> str:

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 from flask import Flask
 
-from connector.cli import admin, connections, demo, mappings, sandboxes, services, syncs, workspaces
+from connector.cli.admin import COMMANDS as ADMIN
+from connector.cli.connections import COMMANDS as CONNECTIONS
+from connector.cli.demo import COMMANDS as DEMO
+from connector.cli.mappings import COMMANDS as MAPPINGS
+from connector.cli.sandboxes import COMMANDS as SANDBOXES
+from connector.cli.services import COMMANDS as SERVICES
+from connector.cli.syncs import COMMANDS as SYNCS
+from connector.cli.workspaces import COMMANDS as WORKSPACES
 
 
 def create_command_app() -> Flask:
     """What the ``flask`` command finds: commands only. Each reads the settings that it needs."""
     app = Flask("connector")
-    for group in (admin, connections, demo, mappings, sandboxes, services, syncs, workspaces):
-        for command in group.COMMANDS:
+    for commands in (ADMIN, CONNECTIONS, DEMO, MAPPINGS, SANDBOXES, SERVICES, SYNCS, WORKSPACES):
+        for command in commands:
             app.cli.add_command(command)
     return app

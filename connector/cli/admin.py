@@ -9,15 +9,15 @@ from functools import partial
 from typing import Any
 
 import click
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 
 from connector import config, vault
 from connector.bootstrap import Parts
 from connector.cli import base
 from connector.errors import ConnectorError
+from connector.jobqueue import QueueUnavailable
 from connector.store import connections, migrate, workspaces
 from connector.store.connections import Connection
+from connector.store.db import Unavailable
 from connector.store.workspaces import Workspace
 
 
@@ -120,7 +120,7 @@ def _checked(name: str, check: Callable[[], Any]) -> Finding:
         check()
     except ConnectorError as error:
         return name, f"{error} {error.remedy}".strip()
-    except (RedisError, SQLAlchemyError) as error:
+    except (QueueUnavailable, Unavailable) as error:
         return name, f"does not answer ({type(error).__name__})"
     return name, None
 

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import click
 import orjson
-from sqlalchemy import make_url
 
 from connector import bootstrap, config, errors, logs
 from connector.bootstrap import Parts
 from connector.cli.redis_server import RedisServer
 from connector.config import Settings
+from connector.store.db import file_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,7 +33,7 @@ _EXITS: Sequence[tuple[type[errors.ConnectorError], int]] = (
 )
 
 
-def command(name: str, **options: Any) -> Callable[[F], click.Command]:
+def command(name: str) -> Callable[[F], click.Command]:
     """A command with ``--json`` (passed as ``as_json``), our errors and our exit codes."""
 
     def decorate(function: F) -> click.Command:
@@ -43,8 +43,7 @@ def command(name: str, **options: Any) -> Callable[[F], click.Command]:
                 return function(*args, as_json=as_json, **kwargs)
 
         flag = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-        made: click.Command = click.command(name, **options)(flag(run))
-        return made
+        return click.command(name)(flag(run))
 
     return decorate
 
@@ -106,8 +105,8 @@ def settings() -> Settings:
 
 def data_dir(settings: Settings) -> Path:
     """Where this machine keeps its files: beside the SQLite database, else ``data``."""
-    path = make_url(settings.database_url).database if settings.database_url.startswith("sqlite") else None
-    return Path(path).parent if path else Path("data")
+    file = file_of(settings.database_url)
+    return file.parent if file else Path("data")
 
 
 @contextmanager

@@ -46,7 +46,9 @@ def whop(
     """
     from connector.sandbox.whop import create_app  # noqa: PLC0415 - no other process needs it
 
-    app = create_app(members=members, memberships=memberships, seed=seed, data_dir=_folder(data), limited=limits)
+    app = create_app(
+        members=members, memberships=memberships, seed=seed, data_dir=_folder(data), limited=limits
+    )
     _serve(app, port, fd, as_json=as_json)
 
 
@@ -73,7 +75,9 @@ def twenty(
     """
     from connector.sandbox.twenty import create_app  # noqa: PLC0415 - no other process needs it
 
-    app = create_app(data_dir=_folder(data), batch_cap=batch_cap, rate_limited=limits, recorded_times=recorded_times)
+    app = create_app(
+        data_dir=_folder(data), batch_cap=batch_cap, rate_limited=limits, recorded_times=recorded_times
+    )
     _serve(app, port, fd, as_json=as_json)
 
 

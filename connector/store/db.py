@@ -12,6 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+Unavailable = SQLAlchemyError
+"""What the store raises when the database does not answer."""
 
 Session = Connection
 """What the functions of this room take: a Core connection inside a transaction."""
@@ -54,6 +58,13 @@ class Database:
         self.engine.dispose()
 
 
+def file_of(url: str) -> Path | None:
+    """The file of an SQLite database; None for other databases and for one in memory."""
+    found = make_url(url)
+    named = found.database if found.get_backend_name() == "sqlite" else None
+    return Path(named) if named and named != ":memory:" else None
+
+
 def in_transaction() -> bool:
     """Whether this thread has a transaction open. The door out asks, and refuses to send."""
     return getattr(_open, "depth", 0) > 0
@@ -68,9 +79,8 @@ def insert_into(session: Session, table: Table) -> postgresql.Insert | sqlite.In
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, pool_size=10)
-    path = make_url(url).database
-    if path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if path := file_of(url):
+        path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": 5})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_immediate)

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row, and_, func, insert, literal, or_, select, update
 
 from connector.core.outcomes import Counts, Outcome, Result, as_json
 from connector.errors import RefusedError, TryLaterError
-from connector.store.db import Session
+from connector.store.db import Session, insert_into
 from connector.store.models import sync_log_entry, sync_run
+from connector.store.types import UtcDateTime
 
 ACTIVE = ("queued", "running", "paused", "waiting")
 
@@ -103,15 +103,18 @@ def start(session: Session, new: NewRun) -> None:
         "queued_at": new.now,
         "active_key": new.connection_id,
     }
-    try:
-        with session.begin_nested():
-            session.execute(insert(sync_run).values(values))
-    except IntegrityError as error:
+    statement = (
+        insert_into(session, sync_run)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=["active_key"])
+        .returning(sync_run.c.number)
+    )
+    if session.execute(statement).first() is None:
         raise RefusedError(
             "A sync of this connection is under way already.",
             code="run_active",
             remedy="Wait for it to end, or look at it with `flask sync list`.",
-        ) from error
+        )
 
 
 def lease(session: Session, run_id: str, *, owner: str, now: datetime, until: datetime) -> Run | None:
@@ -128,7 +131,7 @@ def lease(session: Session, run_id: str, *, owner: str, now: datetime, until: da
             lease_owner=owner,
             lease_until=until,
             status="running",
-            started_at=func.coalesce(sync_run.c.started_at, now),
+            started_at=func.coalesce(sync_run.c.started_at, literal(now, UtcDateTime)),
         )
     )
     return _one(session, sync_run.c.id == run_id) if taken.rowcount == 1 else None

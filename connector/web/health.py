@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, current_app
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 
 from connector.bootstrap import Parts
+from connector.jobqueue import QueueUnavailable
 from connector.store import migrate
+from connector.store.db import Unavailable
 
 blueprint = Blueprint("health", __name__)
 
@@ -32,13 +32,13 @@ def readyz() -> tuple[dict[str, Any], int]:
 def _database(parts: Parts) -> str:
     try:
         return "ok" if migrate.is_current(parts.database) else "migrations are missing"
-    except SQLAlchemyError:
+    except Unavailable:
         return "does not answer"
 
 
 def _queue(parts: Parts) -> str:
     try:
         parts.redis.ping()
-    except RedisError:
+    except QueueUnavailable:
         return "does not answer"
     return "ok"
