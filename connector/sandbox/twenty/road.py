@@ -1,0 +1,183 @@
+"""The road of a request: scripted fault, authentication, rate token, work under the lock, answer."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from connector.sandbox.twenty import auth, graphql, metadata, metadata_graphql, pace, rest, wire
+from connector.sandbox.twenty.auth import AuthRefusal
+from connector.sandbox.twenty.complaints import SchemaRefusal, ShapeRefusal
+from connector.sandbox.twenty.refusals import Refusal
+from connector.sandbox.twenty.session import Session
+from connector.sandbox.twenty.stats import operation
+from connector.sandbox.twenty.world import World
+
+Answer = tuple[int, Any]
+Door = Callable[[Session, Any], Answer]
+
+
+def cannot(method: str, path: str) -> Response:
+    body = {"message": f"Cannot {method} {path}", "error": "Not Found", "statusCode": 404}
+    return wire.reply(404, body)
+
+
+def blueprint(world: World, methods: list[str]) -> Blueprint:
+    doors = Blueprint("twenty", __name__)
+
+    @doors.get("/healthz")
+    def healthz() -> Response:
+        return wire.reply(200, {"status": "ok", "info": {}, "error": {}, "details": {}})
+
+    @doors.get("/client-config")
+    def client_config() -> Response:
+        limits = {"mutationMaximumAffectedRecords": 100}
+        return wire.reply(200, {"api": limits, "defaultSubdomain": "app", "isMultiWorkspaceEnabled": False})
+
+    @doors.post("/graphql")
+    def graphql_door() -> Response:
+        return Road(world, _gql).travel(lambda session, body: _graphql(world, session, body))
+
+    @doors.post("/metadata")
+    def metadata_door() -> Response:
+        return Road(world, _meta_gql).travel(
+            lambda session, body: (200, metadata_graphql.execute(session, body))
+        )
+
+    @doors.route("/rest/metadata/<path:rest_path>", methods=methods)
+    def rest_metadata(rest_path: str) -> Response:
+        plain = world.settings.new_metadata_format
+        return Road(world, _rest).travel(
+            lambda session, body: metadata.answer(
+                session, request.method, rest_path, request.args.to_dict(), body, plain=plain
+            )
+        )
+
+    @doors.route("/rest/<path:rest_path>", methods=methods)
+    def rest_records(rest_path: str) -> Response:
+        return Road(world, _rest).travel(lambda session, body: _records(world, session, rest_path, body))
+
+    return doors
+
+
+def _graphql(world: World, session: Session, body: Any) -> Answer:
+    if isinstance(body, list):
+        return 400, {"errors": [{"message": "Batching is not supported."}]}
+    return 200, graphql.execute(session, body or {}, lambda: _spend(world, session))
+
+
+def _records(world: World, session: Session, path: str, body: Any) -> Answer:
+    """The rate token comes before validation: refused calls cost one too."""
+    _spend(world, session)
+    return rest.answer(session, request.method, path, request.args.to_dict(), body)
+
+
+def _spend(world: World, session: Session) -> None:
+    if world.settings.rate_limited:
+        world.limiter.spend(session.workspace.id)
+
+
+def _rest(refusal: Any) -> Answer:
+    if isinstance(refusal, ShapeRefusal):
+        return 400, refusal.body
+    if isinstance(refusal, SchemaRefusal):
+        return 400, refusal.rest()
+    if isinstance(refusal, Refusal) and refusal.error == "TEXT":
+        return refusal.status, refusal.message
+    return refusal.status, refusal.rest()
+
+
+def _gql(refusal: Any) -> Answer:
+    """Without a token the schema is empty, so the first root field is unknown (010)."""
+    if isinstance(refusal, AuthRefusal) and refusal.missing:
+        roots = graphql.roots_of(request.get_json(silent=True)) or ("people",)
+        error = {"message": f'Cannot query field "{roots[0]}" on type "Query".'}
+        return 200, {"errors": [{**error, "locations": [{"line": 1, "column": 7}]}]}
+    return 200, refusal.graphql() if isinstance(refusal, AuthRefusal) else {
+        "errors": [refusal.graphql()],
+        "data": None,
+    }
+
+
+def _meta_gql(refusal: Any) -> Answer:
+    if isinstance(refusal, AuthRefusal) and refusal.missing:
+        return 200, metadata_graphql.forbidden()
+    return _gql(refusal)
+
+
+class Road:
+    """One request; `refused` turns a refusal into the answer of the door it came in by."""
+
+    def __init__(self, world: World, refused: Callable[[Any], Answer]) -> None:
+        self._world, self._refused = world, refused
+        self._seconds = 0.0
+
+    def travel(self, work: Door) -> Response:
+        try:
+            body = wire.read_body()
+        except wire.BadJsonError as error:
+            return wire.reply(400, error.body)
+        roots = graphql.roots_of(body) if self._refused is not _rest else ()
+        fault = self._fault(roots)
+        if "delay" in fault:
+            self._world.settings.sleep(fault["delay"])
+        before = _faulty(fault, roots, "before")
+        if before is not None:
+            return before
+        status, answer = self._answer(work, body)
+        if self._world.settings.recorded_times:
+            self._world.settings.sleep(self._seconds)
+        after = _faulty(fault, roots, "after")
+        if after is not None:
+            return after
+        whole = wire.reply(status, answer, text=isinstance(answer, str))
+        return wire.truncated(whole, fault["truncate"]) if "truncate" in fault else whole
+
+    def _fault(self, roots: tuple[str, ...]) -> dict[str, Any]:
+        line = f"{request.method} {request.full_path.removesuffix('?')}"
+        names = roots or (operation(request.method, request.path),)
+        with self._world.lock:
+            self._world.stats.request(names)
+            return self._world.dials.fault(roots, line)
+
+    def _answer(self, work: Door, body: Any) -> Answer:
+        world = self._world
+        with world.lock:
+            refused = world.limiter.refused
+            try:
+                answer = self._work(work, body)
+            except (Refusal, AuthRefusal, SchemaRefusal, ShapeRefusal) as refusal:
+                answer = self._refused(refusal)
+            finally:
+                # Also after a refusal: the updates of a failed upsert stay written.
+                world.save()
+            world.stats.refused(world.limiter.refused - refused)
+            return answer
+
+    def _work(self, work: Door, body: Any) -> Answer:
+        world = self._world
+        header, now = request.headers.get("Authorization"), world.settings.now()
+        workspace, key = auth.let_in(world.workspaces, header, world.secret, now)
+        session = Session(workspace, key, world.settings.batch_cap, world.settings.now)
+        try:
+            return work(session, body)
+        finally:
+            world.stats.rows(session.work)
+            self._seconds = pace.seconds(session.work)
+
+
+def _faulty(fault: dict[str, Any], roots: tuple[str, ...], when: str) -> Response | None:
+    """The scripted answer, if it belongs to this moment: before or after the work."""
+    if fault.get("cut") == when:
+        return wire.cut()
+    if fault.get("when", "before") != when:
+        return None
+    if "graphql_error" in fault:
+        data = dict.fromkeys(roots)
+        return wire.reply(200, {"data": data or None, "errors": [fault["graphql_error"]]})
+    if "status" in fault:
+        body = fault.get("body", "")
+        answer = wire.reply(fault["status"], body, text=isinstance(body, str))
+        answer.headers.update(fault.get("headers") or {})
+        return answer
+    return None

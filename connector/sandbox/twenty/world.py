@@ -1,0 +1,107 @@
+"""Everything the sandbox holds: workspaces, keys, journal, limits, dials and counters, behind one lock."""
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from connector.sandbox.twenty import auth
+from connector.sandbox.twenty.dials import Dials
+from connector.sandbox.twenty.journal import Journal
+from connector.sandbox.twenty.limits import Limiter
+from connector.sandbox.twenty.records import create_many
+from connector.sandbox.twenty.schema import furnish
+from connector.sandbox.twenty.session import Session
+from connector.sandbox.twenty.stats import Stats
+from connector.sandbox.twenty.workspace import Workspace, new_id
+
+NAMES = ("Acme", "Globex", "Initech", "Umbrella")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the server is set: the batch cap, the limits, recorded times, the answer shape of metadata."""
+
+    batch_cap: int
+    rate_limited: bool
+    recorded_times: bool
+    new_metadata_format: bool
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+class World:
+    def __init__(self, settings: Settings, folder: Path | None, workspaces: int) -> None:
+        self.settings, self.lock = settings, RLock()
+        self.journal, self.limiter = Journal(folder), Limiter(settings.now)
+        self.dials, self.stats = Dials(), Stats()
+        self.secret = self._secret()
+        self.workspaces = self._workspaces(workspaces)
+        if folder:
+            write_key(folder / "api-key", self.admin_tokens()[0])
+
+    def _secret(self) -> bytes:
+        kept = self.journal.read("secret")
+        if kept is None:
+            kept = secrets.token_hex(32)
+            self.journal.write("secret", kept)
+        return bytes.fromhex(kept)
+
+    def _workspaces(self, count: int) -> dict[str, Workspace]:
+        ids = self.journal.read("workspaces") or []
+        found: dict[str, Workspace] = {}
+        for at in range(max(count, len(ids))):
+            identity = ids[at] if at < len(ids) else new_id()
+            found[identity] = self._workspace(identity, NAMES[at % len(NAMES)])
+        self.journal.write("workspaces", list(found))
+        return found
+
+    def _workspace(self, identity: str, name: str) -> Workspace:
+        workspace = Workspace(identity, name)
+        kept = self.journal.read(f"workspace {identity}")
+        if kept:
+            self.journal.load(workspace, kept)
+            return workspace
+        furnish(workspace)
+        key = auth.new_key(workspace, "admin", "Whop sync", int(self.settings.now()))
+        self._add_member(workspace, key)
+        self.journal.save(workspace)
+        return workspace
+
+    def _add_member(self, workspace: Workspace, key: dict[str, Any]) -> None:
+        """The one person of a fresh workspace, its administrator (070)."""
+        session = Session(workspace, key, 1, self.settings.now)
+        member = {
+            "name": {"firstName": "", "lastName": ""},
+            "userEmail": f"admin@{workspace.name.lower()}.test",
+        }
+        member |= {"id": workspace.fixed_id("member"), "userId": workspace.fixed_id("user")}
+        create_many(session, workspace.singulars["workspaceMember"], [member])
+
+    def nth(self, which: Any) -> Workspace:
+        """A workspace by position or id; the first if None."""
+        every = list(self.workspaces.values())
+        if which is None or str(which).isdigit():
+            return every[int(which or 0)]
+        return self.workspaces[str(which)]
+
+    def admin_tokens(self) -> list[str]:
+        """The first key of every workspace, which its administrator made."""
+        return [
+            auth.token_of(workspace, next(iter(workspace.keys.values())), self.secret)
+            for workspace in self.workspaces.values()
+        ]
+
+    def save(self) -> None:
+        for workspace in self.workspaces.values():
+            self.journal.save(workspace)
+
+
+def write_key(path: Path, token: str) -> None:
+    """Only its owner may read the key, from the first byte on."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(token)
