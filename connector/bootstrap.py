@@ -136,6 +136,10 @@ class Openers:
         """The CRM side for a credential that is not kept yet."""
         return TwentyWriter(TwentyClient(self._session(crm_url, key), pause=self.pause))
 
+    def schema_for(self, crm_url: str, key: str) -> SchemaKeeper:
+        """The data model of a CRM that is not kept as a workspace."""
+        return TwentySchema(TwentyClient(self._session(crm_url, key), pause=self.pause))
+
     def schema(self, workspace: Workspace) -> SchemaKeeper:
         """The CRM's data model."""
         return TwentySchema(self._client(workspace))

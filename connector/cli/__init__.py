@@ -10,6 +10,7 @@ from __future__ import annotations
 from flask import Flask
 
 from connector.cli.admin import COMMANDS as ADMIN
+from connector.cli.benches import COMMANDS as BENCHES
 from connector.cli.connections import COMMANDS as CONNECTIONS
 from connector.cli.demo import COMMANDS as DEMO
 from connector.cli.mappings import COMMANDS as MAPPINGS
@@ -22,7 +23,7 @@ from connector.cli.workspaces import COMMANDS as WORKSPACES
 def create_command_app() -> Flask:
     """What the ``flask`` command finds: commands only. Each reads the settings that it needs."""
     app = Flask("connector")
-    for commands in (ADMIN, CONNECTIONS, DEMO, MAPPINGS, SANDBOXES, SERVICES, SYNCS, WORKSPACES):
+    for commands in (ADMIN, BENCHES, CONNECTIONS, DEMO, MAPPINGS, SANDBOXES, SERVICES, SYNCS, WORKSPACES):
         for command in commands:
             app.cli.add_command(command)
     return app

@@ -185,6 +185,11 @@ def _add_connection(parts: Parts, stage: Stage, workspace: Workspace) -> Connect
     return made
 
 
+def provision_bare(parts: Parts, crm_url: str, key: str) -> None:
+    """Give a CRM the data model of the mappings without keeping it as a workspace."""
+    parts.openers.schema_for(crm_url, key).apply(parts.tools.mappings)
+
+
 def start(parts: Parts, connection: Connection, why: str) -> Run:
     """Start a full sync; or find the one that an earlier start left under way."""
     correlation_id = logs.new_correlation_id()

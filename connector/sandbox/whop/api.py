@@ -1,0 +1,193 @@
+"""The API below ``/api/v1``: who may read what, and the answers.
+
+Routes are made from one table; all lists and all single reads share one road.
+"""
+
+from typing import Any, Final
+
+import orjson
+from flask import Blueprint, Response, current_app, g, request
+
+from connector.sandbox.whop import edits, errors, lists
+from connector.sandbox.whop import people_records as people
+from connector.sandbox.whop.auth import ALL_PERMISSIONS, Credential
+from connector.sandbox.whop.market import market
+from connector.sandbox.whop.shop_records import SINGLE_ONLY
+from connector.sandbox.whop.tables import Table
+from connector.sandbox.whop.values import Record
+from connector.sandbox.whop.world import World
+
+#: The permission each list needs; users are public.
+PERMISSIONS: Final = {
+    "accounts": "company:basic:read",
+    "products": "access_pass:basic:read",
+    "plans": "plan:basic:read",
+    "members": "member:basic:read",
+    "memberships": "member:basic:read",
+    "payments": "payment:basic:read",
+    "refunds": "payment:basic:read",
+    "disputes": "payment:dispute:read",
+}
+#: Fields that are null without a permission.
+HIDDEN: Final = {
+    "members": {"email": "member:email:read", "phone_number": "member:phone:read"},
+    "memberships": {"phone_number": "member:phone:read"},
+    "payments": {
+        "customer_email": "member:email:read",
+        "customer_phone": "member:phone:read",
+        "member_id": "member:basic:read",
+        "membership_id": "member:basic:read",
+    },
+}
+#: Fields of a payment that lists leave out.
+NULL_IN_LISTS: Final = ("recovery_url", "client_secret", "settlement_time_at")
+
+
+def answer(body: Any, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(orjson.dumps(body), status, content_type="application/json")
+
+
+def caller() -> Credential:
+    """The credential of this request."""
+    found: Credential = g.caller
+    return found
+
+
+def world() -> World:
+    """The world of this app."""
+    found: World = current_app.extensions["whop"].world
+    return found
+
+
+def shown(kind: str, record: Record, *, single: bool) -> Record:
+    """The record as this caller gets it: without what it may not see."""
+    for field, permission in HIDDEN.get(kind, {}).items():
+        if permission not in caller().permissions:
+            record[field] = None
+    if kind == "disputes" and "member:email:read" not in caller().permissions:
+        record["buyer"] = {**record["buyer"], "email": None}
+    if not single:
+        for field in SINGLE_ONLY.get(kind, ()):
+            record.pop(field, None)
+        if kind == "payments":
+            record.update(dict.fromkeys(NULL_IN_LISTS))
+    return record
+
+
+def listing(kind: str) -> Response:
+    """GET /{kind}: one page."""
+    caller().need(PERMISSIONS[kind])
+    query = lists.parse(kind, request.args.to_dict(flat=False))
+    table, shelf = source(kind)
+    if table is None:
+        empty = dict.fromkeys(("end_cursor", "start_cursor"))
+        return answer(
+            {"data": [], "page_info": {**empty, "has_next_page": False, "has_previous_page": False}}
+        )
+    selections: lists.Selections = current_app.extensions["whop"].selections
+    places = selections.places(query, shelf, table)
+    page = lists.page(query, table, places)
+    records = [shown(kind, record, single=False) for record in page.records]
+    return answer({"data": records, "page_info": page.info})
+
+
+def source(kind: str) -> tuple[Table | None, Any]:
+    """Which table the caller means; None when it is somebody else's, which is no error."""
+    home, neighbour = world().home, world().neighbour
+    asked = request.args.get("account_id")
+    if kind in ("products", "plans"):
+        if asked == neighbour.company.id:
+            return market([neighbour], kind), neighbour
+        if asked is None and kind == "products" and caller().kind == "user":
+            return market([home, neighbour], kind), home
+    if asked is not None and asked != home.company.id:
+        return None, home
+    return home.tables[kind], home
+
+
+def single(kind: str, name: str) -> Response:
+    """GET /{kind}/{id}: one record, 404 for foreign ids too."""
+    caller().need(PERMISSIONS[kind])
+    table = world().home.tables[kind]
+    index = table.find(name)
+    if index is None:
+        raise errors.not_found(kind)
+    return answer(shown(kind, table.get(index), single=True))
+
+
+def own_account() -> Response:
+    """GET /accounts/me: for keys that belong to one account."""
+    caller().need("company:basic:read")
+    if caller().kind != "account":
+        raise errors.foreign_account()
+    return answer(world().home.tables["accounts"].get(0))
+
+
+def one_user(name: str) -> Response:
+    """GET /users/{id or username}: the public profile of a member's user."""
+    table = world().home.tables["members"]
+    index = world().home.company.ids["users"].index(name)
+    if index is None:
+        index = _by_username(table, name)
+    found = people.profile(table.get(index)) if index is not None and table.has(index) else None
+    if found is None:
+        raise errors.not_found("users")
+    return answer(found)
+
+
+def _by_username(table: Table, name: str) -> int | None:
+    """Generated usernames end in the index of their member."""
+    letters = name.rstrip("0123456789")
+    guess = int(name[len(letters) :] or -1) if name.isascii() else -1
+    for index in (guess, *table.changed):
+        if index >= 0 and table.has(index):
+            user = table.get(index)["user"]
+            if user is not None and user["username"] == name:
+                return index
+    return None
+
+
+def permissions() -> Response:
+    """GET /permissions: what the credential may do to a resource it may not even see."""
+    asked = request.args.get("actions")
+    actions = asked.split(",") if asked else list(ALL_PERMISSIONS)
+    own = request.args.get("resource_id") == world().home.company.id
+    granted = caller().permissions if own else frozenset()
+    return answer({"data": [{"action": action, "granted": action in granted} for action in actions]})
+
+
+def _membership(name: str) -> int:
+    index = world().home.tables["memberships"].find(name)
+    if index is None:
+        raise errors.not_found("memberships")
+    return index
+
+
+def patch_membership(name: str) -> Response:
+    """PATCH /memberships/{id}."""
+    caller().need("member:manage")
+    body = request.get_json(silent=True)
+    record = edits.patch_membership(world(), _membership(name), body)
+    return answer(shown("memberships", record, single=True))
+
+
+def cancel_membership(name: str) -> Response:
+    """POST /memberships/{id}/cancel."""
+    caller().need("membership:cancel")
+    record = edits.cancel_membership(world(), _membership(name), request.get_json(silent=True))
+    return answer(shown("memberships", record, single=True))
+
+
+def create_blueprint() -> Blueprint:
+    """All routes of the API."""
+    routes = Blueprint("api", __name__, url_prefix="/api/v1")
+    routes.add_url_rule("/accounts/me", "own_account", own_account)
+    routes.add_url_rule("/users/<name>", "one_user", one_user)
+    routes.add_url_rule("/permissions", "permissions", permissions)
+    routes.add_url_rule("/memberships/<name>", "patch", patch_membership, methods=["PATCH"])
+    routes.add_url_rule("/memberships/<name>/cancel", "cancel", cancel_membership, methods=["POST"])
+    for kind in PERMISSIONS:
+        routes.add_url_rule(f"/{kind}", f"{kind}_list", listing, defaults={"kind": kind})
+        routes.add_url_rule(f"/{kind}/<name>", f"{kind}_one", single, defaults={"kind": kind})
+    return routes

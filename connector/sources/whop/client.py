@@ -1,0 +1,69 @@
+"""Whop's API as one function: ask, and have the JSON or one of our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import orjson
+
+from connector.errors import TryLaterError
+
+from .normalise import CURRENT
+from .refusals import error_of
+
+API_VERSION: Final = CURRENT
+_VERSION: Final = {"Api-Version-Date": API_VERSION}
+
+Params = Mapping[str, str | int]
+
+
+class Answer(Protocol):
+    """What is needed of an HTTP answer; ``headers`` ignores case."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
+class Session(Protocol):
+    """What is needed of the door out: a session bound to Whop's API and a credential."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        /,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer: ...
+
+
+def headers(credential: str) -> dict[str, str]:
+    """The headers of every request to Whop's API, for the session that a reader is given."""
+    return {"Authorization": f"Bearer {credential}", **_VERSION}
+
+
+def get(session: Session, path: str, params: Params | None = None) -> Any:
+    """The JSON of a 200. Raises TryLaterError, ReconnectError, RefusedError.
+
+    The version goes along again, however the session was made: without it Whop answers in whatever
+    dialect the key was pinned to.
+    """
+    answer = session.request("GET", path, params=params, headers=_VERSION)
+    try:
+        body = orjson.loads(answer.body)
+    except orjson.JSONDecodeError as err:
+        if answer.status == 429 or answer.status >= 500:
+            raise error_of(answer.status, answer.headers, None) from err
+        message = f"{path} answered {answer.status}, but not as Whop does (no JSON)."
+        raise TryLaterError(message, code="not_json") from err
+    if answer.status != 200:
+        raise error_of(answer.status, answer.headers, body)
+    return body

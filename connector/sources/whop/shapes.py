@@ -1,0 +1,120 @@
+"""What an item must look like, compiled once from the catalogue so that checking is a walk over types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from connector.core.catalogue import ValueType
+from connector.core.mapping import shown
+from connector.errors import BadRecordError
+
+from .times import canonical_time
+
+_NONE: Final = type(None)
+_CLASSES: Final[Mapping[ValueType, frozenset[type]]] = {
+    "text": frozenset({str, _NONE}),
+    "id": frozenset({str, _NONE}),
+    "time": frozenset({str, _NONE}),
+    "number": frozenset({int, float, _NONE}),
+    "boolean": frozenset({bool, _NONE}),
+    "money": frozenset({dict, _NONE}),
+    "list": frozenset({list, _NONE}),
+    "object": frozenset({dict, _NONE}),
+}
+#: What JSON is made of, for the names that a shape does not have.
+_ANY: Final[frozenset[type]] = frozenset().union(*_CLASSES.values())
+_WORDS: Final[Mapping[ValueType, str]] = {
+    "text": "text",
+    "id": "an id",
+    "time": "a time like 2026-11-20T12:00:00.000Z",
+    "number": "a number",
+    "boolean": "true or false",
+    "money": "an amount of money with its currency",
+    "list": "a list",
+    "object": "an object",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The checks of one object. ``parts`` are the described objects inside it."""
+
+    classes: Mapping[str, frozenset[type]]
+    types: Mapping[str, ValueType]
+    times: tuple[str, ...]
+    money: tuple[str, ...]
+    parts: tuple[tuple[str, Shape], ...]
+
+
+def compiled(paths: Mapping[str, ValueType], never_null: frozenset[str] = frozenset()) -> Shape:
+    """The checks for these dotted paths. Times are expected at the top only."""
+    types = {path: type_ for path, type_ in paths.items() if "." not in path}
+    outer = dict.fromkeys(path.partition(".")[0] for path in paths if "." in path)
+    types |= dict.fromkeys(outer, "object")
+    classes = {
+        name: _CLASSES[type_] - ({_NONE} if name in never_null else set()) for name, type_ in types.items()
+    }
+    return Shape(
+        classes,
+        types,
+        times=tuple(name for name, type_ in types.items() if type_ == "time"),
+        money=tuple(name for name, type_ in types.items() if type_ == "money"),
+        parts=tuple((name, compiled(_inside(name, paths))) for name in outer),
+    )
+
+
+def _inside(outer: str, paths: Mapping[str, ValueType]) -> dict[str, ValueType]:
+    start = f"{outer}."
+    return {path.removeprefix(start): type_ for path, type_ in paths.items() if path.startswith(start)}
+
+
+def check(item: Mapping[str, Any], shape: Shape, at: str = "") -> None:
+    """Raises BadRecordError naming the first value that has another type than the shape gives.
+
+    Names that the shape does not have pass, and so does every text: enums are open on Whop.
+    """
+    known = shape.classes.get
+    for name, value in item.items():
+        if value.__class__ not in known(name, _ANY):
+            raise bad_value(at + name, _WORDS[shape.types.get(name, "object")], value)
+    for name in shape.money:
+        value = item.get(name)
+        if value is not None and not _is_money(value):
+            raise bad_value(at + name, _WORDS["money"], value)
+    for name, part in shape.parts:
+        value = item.get(name)
+        if value:
+            check(value, part, f"{at}{name}.")
+
+
+def _is_money(value: dict[str, Any]) -> bool:
+    return value.get("amount").__class__ is str and value.get("currency").__class__ is str
+
+
+def changed_times(item: Mapping[str, Any], shape: Shape) -> dict[str, str]:
+    """The times that are not in canonical form yet, in it. Raises BadRecordError for what is no time."""
+    changed = {}
+    for name in shape.times:
+        value = item.get(name)
+        if value is None:
+            continue
+        try:
+            canonical = canonical_time(value)
+        except ValueError:
+            raise bad_value(name, _WORDS["time"], value) from None
+        if canonical is not value:
+            changed[name] = canonical
+    return changed
+
+
+def bad_value(field: str, expected: str, found: object) -> BadRecordError:
+    """The error for a value of the wrong shape."""
+    text = "nothing" if found is None else shown(found)
+    return BadRecordError(
+        f"Whop sent {text} as {field}, where {expected} should be.",
+        field=field,
+        expected=expected,
+        found=text,
+    )
