@@ -1,0 +1,301 @@
+"""The reader through the real door, over HTTP, against a Whop that shares no code with it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from connector.core.records import SourceRecord
+from connector.errors import ReconnectError, RefusedError, TryLaterError
+from connector.outbound import AllowList, Door
+from connector.sandbox.whop import create_app
+from connector.sources.whop import CATALOGUE, WhopReader, headers
+
+MEMBERS, MEMBERSHIPS, SEED = 240, 300, 7
+
+
+class Quiet(WSGIRequestHandler):
+    """Keeps connections open as Whop does, and writes no log."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        pass
+
+
+class Sandbox:
+    """A running sandbox, a door to it, and its control panel."""
+
+    def __init__(self, app: Any, url: str, door: Door) -> None:
+        parts = app.extensions["whop"]
+        self.company = parts.world.home.company.id
+        self.neighbour = parts.world.neighbour.company.id
+        self.key = parts.keyring.main
+        self._neighbours = parts.world.neighbour.tables
+        self._url, self._door = url, door
+
+    def reader(self, company_id: str | None = None, *, page_size: int = 100) -> WhopReader:
+        session = self._door.session(f"{self._url}/api/v1", headers=headers(self.key))
+        return WhopReader(session, company_id=company_id or self.company, page_size=page_size)
+
+    def control(self, method: str, path: str, json: Any = None) -> Any:
+        answer = self._door.session(self._url).request(method, f"/sandbox{path}", json=json)
+        assert answer.status < 300, answer.body
+        return answer.json()
+
+    def true_records(self, kind: str) -> list[dict[str, Any]]:
+        """Every record of the company, by the sandbox's own account."""
+        return self.control("GET", f"/records/{kind}s")
+
+    def neighbour_ids(self, kind: str) -> list[str]:
+        table = self._neighbours[f"{kind}s"]
+        return [table.ids.of(index) for index in range(3)]
+
+    def fault(self, match: str, fault: dict[str, Any], **more: Any) -> None:
+        self.control("POST", "/dials", {"match": match, "fault": fault, **more})
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    app = create_app(members=MEMBERS, memberships=MEMBERSHIPS, seed=SEED, limited=False)
+    door = Door(
+        connect_timeout=5,
+        read_timeout=10,
+        allowed_private=AllowList.of(["127.0.0.1"]),
+        user_agent="connector/test",
+        sleep=lambda _seconds: None,
+    )
+    with serving(app) as url:
+        yield Sandbox(app, url, door)
+        door.close()
+
+
+@pytest.fixture
+def whop(running: Sandbox) -> Iterator[Sandbox]:
+    yield running
+    running.control("DELETE", "/dials")
+    running.control("POST", "/keys", {"do": "reset"})
+
+
+def records(reader: WhopReader, kind: str) -> list[SourceRecord]:
+    items = [item for page in reader.pages(kind, None) for item in page.items]
+    assert all(isinstance(item, SourceRecord) for item in items)
+    return items
+
+
+# --- everything is read, and once ---
+
+
+@pytest.mark.parametrize("kind", CATALOGUE.order)
+@pytest.mark.parametrize("page_size", [7, 100])
+def test_every_record_is_read_once(whop: Sandbox, kind: str, page_size: int) -> None:
+    found = [record.ref.id for record in records(whop.reader(page_size=page_size), kind)]
+
+    assert len(found) == len(set(found))
+    assert set(found) == {record["id"] for record in whop.true_records(kind)}
+
+
+@pytest.mark.parametrize("kind", CATALOGUE.order)
+def test_what_is_read_is_what_was_sent(whop: Sandbox, kind: str) -> None:
+    true = {record["id"]: record for record in whop.true_records(kind)}
+
+    for record in records(whop.reader(), kind):
+        assert record.fields == {name: true[record.ref.id][name] for name in record.fields}
+
+
+@pytest.mark.parametrize("kind", CATALOGUE.order)
+def test_the_oldest_come_first(whop: Sandbox, kind: str) -> None:
+    made = [record.fields["created_at"] for record in records(whop.reader(), kind)]
+
+    assert made == sorted(made)
+
+
+def test_a_reading_is_resumed_where_it_stopped(whop: Sandbox) -> None:
+    first = next(iter(whop.reader(page_size=50).pages("member", None)))
+
+    rest = [
+        item.ref for page in whop.reader(page_size=50).pages("member", first.cursor) for item in page.items
+    ]
+
+    assert len(rest) == MEMBERS - 50
+    assert not {item.ref for item in first.items} & set(rest)
+
+
+def test_the_cursor_of_the_last_page_leads_to_nothing(whop: Sandbox) -> None:
+    *_, last = whop.reader().pages("member", None)
+
+    (after,) = whop.reader().pages("member", last.cursor)
+
+    assert last.last
+    assert after.last
+    assert after.items == ()
+
+
+def test_a_member_who_joins_meanwhile_is_read_too(whop: Sandbox) -> None:
+    pages = whop.reader(page_size=100).pages("member", None)
+    next(pages)
+
+    added = whop.control("POST", "/records/members", {})
+    try:
+        rest = [item.ref.id for page in pages for item in page.items]
+    finally:
+        whop.control("DELETE", f"/records/members/{added['id']}")
+
+    assert rest[-1] == added["id"]
+    assert len(rest) == MEMBERS - 100 + 1
+
+
+# --- awkward people ---
+
+
+def test_awkward_people_are_read_as_they_are(whop: Sandbox) -> None:
+    people = [record.fields for record in records(whop.reader(), "member")]
+    names = {person["display_name"] for person in people}
+
+    assert any("\x00" in name for name in names)
+    assert any(name.startswith("<script>") for name in names)
+    assert any("\u202e" in name for name in names)
+    assert any(len(name) > 250 for name in names)
+    assert any(not name.isascii() and name.isprintable() for name in names)
+    assert any(person["user"] is None for person in people)
+    assert any(person["user"] and person["user"]["name"] is None for person in people)
+    assert any(person["email"] is None for person in people)
+
+
+def test_unclaimed_memberships_and_money_of_every_kind_are_read(whop: Sandbox) -> None:
+    memberships = [record.fields for record in records(whop.reader(), "membership")]
+
+    assert any(one["member_id"] is None and one["user_id"] is None for one in memberships)
+    assert {"usd", "jpy", "kwd"} <= {one["initial_price"]["currency"] for one in memberships}
+    assert {"drafted", "unresolved", "canceling", "past_due"} <= {one["status"] for one in memberships}
+
+
+# --- single records ---
+
+
+@pytest.mark.parametrize("kind", CATALOGUE.order)
+def test_single_records_agree_with_the_list(whop: Sandbox, kind: str) -> None:
+    listed = {record.ref.id: record for record in records(whop.reader(), kind)[:5]}
+
+    found = whop.reader().fetch(kind, [*listed, "gone_1"])
+
+    assert found.keys() == listed.keys()
+    for id_, record in listed.items():
+        assert found[id_].ref == record.ref
+        assert found[id_].updated_at == record.updated_at
+        assert record.fields.items() <= found[id_].fields.items()
+
+
+# --- another company ---
+
+
+@pytest.mark.parametrize("kind", CATALOGUE.order)
+def test_another_company_is_not_readable(whop: Sandbox, kind: str) -> None:
+    with pytest.raises(ReconnectError, match="lacks the permission"):
+        records(whop.reader(whop.neighbour), kind)
+
+
+@pytest.mark.parametrize("kind", CATALOGUE.order)
+def test_another_company_s_records_are_absent(whop: Sandbox, kind: str) -> None:
+    assert whop.reader().fetch(kind, whop.neighbour_ids(kind)) == {}
+
+
+def test_the_key_of_another_company_is_told(whop: Sandbox) -> None:
+    with pytest.raises(RefusedError, match=whop.neighbour):
+        whop.reader(whop.neighbour).account()
+
+
+# --- keys and permissions ---
+
+
+def test_the_account_behind_the_key_is_told(whop: Sandbox) -> None:
+    account = whop.reader().account()
+
+    assert (account.company_id, account.title) == (whop.company, "Northwind Trading Circle")
+    assert account.missing == ()
+
+
+@pytest.mark.parametrize("do", ["expire", "revoke"])
+def test_a_key_that_ended_asks_for_a_new_one(whop: Sandbox, do: str) -> None:
+    whop.control("POST", "/keys", {"do": do})
+
+    with pytest.raises(ReconnectError) as raised:
+        whop.reader().account()
+
+    assert raised.value.code == "whop_key"
+    assert whop.key not in f"{raised.value} {raised.value.remedy}"
+
+
+def test_without_the_email_permission_emails_are_unknown(whop: Sandbox) -> None:
+    allowed = ["company:basic:read", "member:basic:read", "member:phone:read"]
+    whop.control("POST", "/keys", {"do": "restrict", "permissions": allowed})
+    reader = whop.reader()
+
+    assert "member:email:read" in reader.account().missing
+    people = records(reader, "member")
+    assert len(people) == MEMBERS
+    assert not any("email" in person.fields for person in people)
+    assert all("phone_number" in person.fields for person in people)
+
+
+# --- trouble on the way ---
+
+
+@pytest.mark.parametrize(
+    ("fault", "after"),
+    [
+        ({"status": 429}, 12),
+        ({"status": 429, "headers": {"Retry-After": "7"}}, 7),
+        ({"status": 500}, None),
+        ({"status": 503, "body": "<html>down</html>"}, None),
+        ({"status": 200, "body": "<html>hello</html>"}, None),
+        ({"status": 404, "body": "<html>gone</html>"}, None),
+        ({"truncate": 200}, None),
+        ({"cut": True}, None),
+    ],
+)
+def test_trouble_means_later_and_nothing_is_lost(
+    whop: Sandbox, fault: dict[str, Any], after: float | None
+) -> None:
+    pages = whop.reader(page_size=100).pages("member", None)
+    first = next(pages)
+    whop.fault("GET /members$", fault, times=3)
+
+    with pytest.raises(TryLaterError) as raised:
+        next(pages)
+    whop.control("DELETE", "/dials")
+    rest = [item for page in whop.reader(page_size=100).pages("member", first.cursor) for item in page.items]
+
+    assert raised.value.after == after
+    assert len(first.items) + len(rest) == MEMBERS
+
+
+def test_a_short_outage_is_not_noticed(whop: Sandbox) -> None:
+    whop.fault("GET /members$", {"status": 502, "body": "<html>502</html>"}, times=2)
+
+    assert len(records(whop.reader(), "member")) == MEMBERS
+
+
+def test_a_proxy_s_404_is_no_absence(whop: Sandbox) -> None:
+    id_ = whop.true_records("membership")[0]["id"]
+    whop.fault("GET /memberships/", {"status": 404, "body": "<html>404</html>"})
+
+    with pytest.raises(TryLaterError):
+        whop.reader().fetch("membership", [id_])

@@ -1,0 +1,575 @@
+"""The reader against recorded answers: pages, single records, and every refusal of Whop's."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from requests.structures import CaseInsensitiveDict
+
+from connector.core.records import BadRecord, Page, Ref, SourceRecord
+from connector.errors import BadRecordError, ConnectorError, ReconnectError, RefusedError, TryLaterError
+from connector.outbound import OutboundResponse
+from connector.ports import Reader
+from connector.sources.whop import API_VERSION, WhopReader, headers
+from connector.sources.whop.reader import PERMISSIONS
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "whop"
+CURRENT = FIXTURES / "current"
+COMPANY = "biz_4QxLq2mTn8VrYe"
+ALL_GRANTED = {"data": [{"action": one, "granted": True} for one in PERMISSIONS]}
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def answer(body: Any, status: int = 200, **sent: str) -> OutboundResponse:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return OutboundResponse(status, CaseInsensitiveDict(sent), raw, "https://whop.example")
+
+
+def error(name: str) -> OutboundResponse:
+    fixture = read(FIXTURES / "errors" / f"{name}.json")
+    body = fixture["body_text"].encode() if "body_text" in fixture else fixture["body"]
+    return answer(body, fixture["status"], **fixture["headers"])
+
+
+class Recorded:
+    """A session that answers by path; several answers to one path come in turn, the last for ever."""
+
+    def __init__(self, **more: Any) -> None:
+        self.answers: dict[str, list[OutboundResponse]] = {}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.versions: set[str | None] = set()
+        self.on("/permissions", ALL_GRANTED)
+        self.on("/accounts/me", read(CURRENT / "accounts" / "me.json"))
+
+    def on(self, path: str, *bodies: Any) -> "Recorded":
+        self.answers[path] = [one if isinstance(one, OutboundResponse) else answer(one) for one in bodies]
+        return self
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        /,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> OutboundResponse:
+        assert method == "GET"
+        self.asked.append((path, dict(params or {})))
+        self.versions.add((headers or {}).get("Api-Version-Date"))
+        waiting = self.answers.get(path, [error("404.not-found")])
+        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+    def params_of(self, path: str) -> list[dict[str, Any]]:
+        return [params for asked, params in self.asked if asked == path]
+
+
+def reader(session: Recorded, company_id: str | None = COMPANY, **more: Any) -> WhopReader:
+    return WhopReader(session, company_id=company_id, **more)
+
+
+def a_page(items: Iterable[Any], cursor: str | None = None, *, more: bool = False) -> dict[str, Any]:
+    return {"data": list(items), "page_info": {"end_cursor": cursor, "has_next_page": more}}
+
+
+def a(kind: str, stem: str, **changes: Any) -> dict[str, Any]:
+    return read(CURRENT / f"{kind}s" / f"{stem}.json") | changes
+
+
+def recorded_pages(kind: str) -> list[Any]:
+    files = [CURRENT / "lists" / f"{kind}s.{part}.json" for part in ("first", "middle", "last")]
+    return [read(path) for path in files if path.exists()]
+
+
+def refs(pages: Iterable[Page]) -> list[str]:
+    return [item.ref.id for page in pages for item in page.items]
+
+
+def test_the_reader_fills_its_port() -> None:
+    port: Reader = reader(Recorded())
+
+    assert port
+
+
+# --- pages ---
+
+
+@pytest.mark.parametrize("kind", ["product", "plan", "member", "membership"])
+def test_pages_are_followed_to_the_last(kind: str) -> None:
+    recorded = recorded_pages(kind)
+    session = Recorded().on(f"/{kind}s", *recorded, error("500.internal"))
+
+    pages = list(reader(session).pages(kind, None))
+
+    assert refs(pages) == [item["id"] for body in recorded for item in body["data"]]
+    assert all(isinstance(item, SourceRecord) for page in pages for item in page.items)
+    assert [page.last for page in pages] == [False] * (len(recorded) - 1) + [True]
+    assert [page.cursor for page in pages] == [body["page_info"]["end_cursor"] for body in recorded]
+
+
+def test_each_request_names_the_company_and_the_order() -> None:
+    first, middle, last = recorded_pages("membership")
+    session = Recorded().on("/memberships", first, middle, last)
+
+    list(reader(session, page_size=6).pages("membership", None))
+
+    asked = session.params_of("/memberships")
+    assert asked[0] == {"account_id": COMPANY, "first": 6, "order": "created_at", "direction": "asc"}
+    assert [one.get("after") for one in asked[1:]] == [
+        first["page_info"]["end_cursor"],
+        middle["page_info"]["end_cursor"],
+    ]
+    assert session.versions == {API_VERSION}
+
+
+def test_reading_goes_on_from_a_cursor() -> None:
+    _, middle, last = recorded_pages("membership")
+    session = Recorded().on("/memberships", middle, last)
+
+    pages = list(reader(session).pages("membership", "kept"))
+
+    assert session.params_of("/memberships")[0]["after"] == "kept"
+    assert len(refs(pages)) == 10
+
+
+def test_an_empty_list_is_one_last_page() -> None:
+    session = Recorded().on("/memberships", read(CURRENT / "lists" / "memberships.empty.json"))
+
+    assert list(reader(session).pages("membership", None)) == [Page((), None, last=True)]
+
+
+def test_pages_are_read_only_as_they_are_wanted() -> None:
+    session = Recorded().on("/products", *recorded_pages("product"))
+
+    next(iter(reader(session).pages("product", None)))
+
+    assert len(session.params_of("/products")) == 1
+
+
+def test_without_a_company_the_one_of_the_key_is_read() -> None:
+    session = Recorded().on("/products", *recorded_pages("product"))
+
+    list(reader(session, company_id=None).pages("product", None))
+
+    assert {one["account_id"] for one in session.params_of("/products")} == {COMPANY}
+
+
+@pytest.mark.parametrize("back_to", ["one", "two", None, ""])
+def test_a_cursor_that_comes_back_ends_the_reading(back_to: str | None) -> None:
+    session = Recorded().on("/products", a_page([], "one", more=True), a_page([], "two", more=True))
+    session.answers["/products"].append(answer(a_page([], back_to, more=True)))
+    pages = reader(session).pages("product", None)
+
+    assert [next(pages).cursor, next(pages).cursor] == ["one", "two"]
+    with pytest.raises(TryLaterError) as raised:
+        next(pages)
+
+    assert raised.value.code == "source_paging"
+
+
+def test_the_cursor_that_was_resumed_from_counts_as_seen() -> None:
+    session = Recorded().on("/products", a_page([], "kept", more=True))
+
+    with pytest.raises(TryLaterError, match="came back"):
+        next(reader(session).pages("product", "kept"))
+
+
+def test_a_last_page_may_repeat_the_cursor() -> None:
+    session = Recorded().on("/products", a_page([], "kept"))
+
+    assert list(reader(session).pages("product", "kept")) == [Page((), "kept", last=True)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        "text",
+        {},
+        {"data": [], "page_info": None},
+        {"data": None, "page_info": {"has_next_page": False}},
+        {"data": [], "page_info": {}},
+        {"data": [], "page_info": {"has_next_page": "false"}},
+        {"data": [], "page_info": {"has_next_page": True, "end_cursor": 3}},
+    ],
+)
+def test_an_answer_of_another_form_is_never_an_end(body: Any) -> None:
+    session = Recorded().on("/products", body)
+
+    with pytest.raises(TryLaterError) as raised:
+        list(reader(session).pages("product", None))
+
+    assert raised.value.code == "source_answer"
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(RefusedError, match="invoice"):
+        list(reader(Recorded()).pages("invoice", None))
+
+
+# --- items that cannot be taken ---
+
+
+def the_bad(item: object) -> BadRecordError:
+    assert isinstance(item, BadRecord)
+    assert isinstance(item.error, BadRecordError)
+    return item.error
+
+
+def test_an_unreadable_item_fails_alone() -> None:
+    items = [a("member", "ada"), a("member", "max", status=7), a("member", "liv"), "nonsense"]
+    session = Recorded().on("/members", a_page(items))
+
+    (page,) = reader(session).pages("member", None)
+
+    assert [type(item) for item in page.items] == [SourceRecord, BadRecord, SourceRecord, BadRecord]
+    assert page.items[1].ref == Ref("whop", "member", items[1]["id"])
+    assert the_bad(page.items[1]).field == "status"
+
+
+def test_items_without_an_id_can_be_told_apart() -> None:
+    items = [a("member", "ada", id=None), a("member", "max", id=None), "\ud800"]
+    session = Recorded().on("/members", a_page(items[:2]))
+
+    (page,) = reader(session).pages("member", None)
+
+    assert len({item.ref.id for item in page.items}) == 2
+    assert all(item.ref.id.startswith("unreadable-") for item in page.items)
+
+
+def test_what_comes_twice_is_handed_on_twice() -> None:
+    session = Recorded().on("/members", a_page([a("member", "ada"), a("member", "ada")]))
+
+    (page,) = reader(session).pages("member", None)
+
+    assert page.items[0] == page.items[1]
+
+
+FOREIGN = {"id": "biz_other", "title": "Other", "route": "other"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "stem", "changes"),
+    [
+        ("product", "signals", {"account": FOREIGN}),
+        ("plan", "monthly", {"account": FOREIGN}),
+        ("member", "ada", {"account_id": "biz_other"}),
+        ("membership", "ada-monthly", {"account": FOREIGN}),
+        ("membership", "ada-monthly", {"account": {"title": "No id"}}),
+    ],
+)
+def test_another_company_s_record_is_not_taken(kind: str, stem: str, changes: dict[str, Any]) -> None:
+    item = a(kind, stem, **changes)
+    session = Recorded().on(f"/{kind}s", a_page([item])).on(f"/{kind}s/{item['id']}", item)
+
+    (page,) = reader(session).pages(kind, None)
+    fetched = reader(session).fetch(kind, [item["id"]])
+
+    assert the_bad(page.items[0]).code == "foreign_record"
+    assert the_bad(fetched[item["id"]]).code == "foreign_record"
+
+
+def test_a_member_without_company_is_not_taken() -> None:
+    item = a("member", "ada")
+    del item["account_id"]
+
+    (page,) = reader(Recorded().on("/members", a_page([item]))).pages("member", None)
+
+    assert the_bad(page.items[0]).code == "foreign_record"
+
+
+@pytest.mark.parametrize(("kind", "stem"), [("product", "signals"), ("plan", "monthly")])
+def test_a_record_of_no_company_is_taken_from_the_list_alone(kind: str, stem: str) -> None:
+    item = a(kind, stem, account=None)
+    session = Recorded().on(f"/{kind}s", a_page([item])).on(f"/{kind}s/{item['id']}", item)
+
+    (page,) = reader(session).pages(kind, None)
+    fetched = reader(session).fetch(kind, [item["id"]])
+
+    assert isinstance(page.items[0], SourceRecord)
+    assert the_bad(fetched[item["id"]]).code == "foreign_record"
+
+
+# --- fields that the credential may not read ---
+
+
+def lacking(*permissions: str) -> Recorded:
+    return Recorded().on(
+        "/permissions", {"data": [{"action": one, "granted": one not in permissions} for one in PERMISSIONS]}
+    )
+
+
+def test_an_email_that_may_not_be_read_is_unknown() -> None:
+    session = lacking("member:email:read").on(
+        "/members", a_page([a("member", "ada", email=None, phone_number=None)])
+    )
+
+    (page,) = reader(session).pages("member", None)
+
+    assert "email" not in page.items[0].fields
+    assert page.items[0].fields["phone_number"] is None
+
+
+def test_an_email_that_may_be_read_can_be_empty() -> None:
+    session = Recorded().on("/members", a_page([a("member", "noemail")]))
+
+    (page,) = reader(session).pages("member", None)
+
+    assert page.items[0].fields["email"] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "needed"),
+    [
+        ("product", "access_pass:basic:read"),
+        ("plan", "plan:basic:read"),
+        ("member", "member:basic:read"),
+        ("membership", "member:basic:read"),
+    ],
+)
+def test_a_kind_that_may_not_be_read_is_not_taken_for_empty(kind: str, needed: str) -> None:
+    session = lacking(needed).on(f"/{kind}s", a_page([]))
+
+    for act in (lambda one: list(one.pages(kind, None)), lambda one: one.fetch(kind, ["x_1"])):
+        with pytest.raises(ReconnectError, match=needed) as raised:
+            act(reader(session))
+
+        assert raised.value.code == "whop_scope"
+    assert session.params_of(f"/{kind}s") == []
+
+
+def test_permissions_are_asked_once() -> None:
+    session = Recorded().on("/members", *recorded_pages("member")).on("/memberships", a_page([]))
+    one = reader(session)
+
+    list(one.pages("member", None))
+    list(one.pages("membership", None))
+    one.fetch("member", ["mber_1"])
+
+    assert len(session.params_of("/permissions")) == 1
+
+
+# --- single records ---
+
+
+def test_records_are_fetched_by_id() -> None:
+    ada, max_ = a("membership", "ada-monthly"), a("membership", "max-monthly")
+    session = Recorded().on(f"/memberships/{ada['id']}", ada).on(f"/memberships/{max_['id']}", max_)
+
+    found = reader(session).fetch("membership", [ada["id"], max_["id"], ada["id"]])
+
+    assert list(found) == [ada["id"], max_["id"]]
+    assert isinstance(found[ada["id"]], SourceRecord)
+    assert found[ada["id"]].fields == ada
+    assert len(session.params_of(f"/memberships/{ada['id']}")) == 1
+
+
+def test_a_record_that_is_gone_is_absent() -> None:
+    assert reader(Recorded()).fetch("membership", ["mem_gone"]) == {}
+
+
+def test_nothing_is_asked_for_no_ids() -> None:
+    session = Recorded()
+
+    assert reader(session).fetch("membership", []) == {}
+    assert session.asked == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        (b"<html>404</html>", 404, TryLaterError),
+        (b"", 404, TryLaterError),
+        ({"message": "no route"}, 404, RefusedError),
+        ({"error": {"message": "stop"}}, 429, TryLaterError),
+        ({"error": {"message": "no"}}, 403, ReconnectError),
+    ],
+)
+def test_only_whop_s_own_404_is_an_absence(body: Any, status: int, kind: type[ConnectorError]) -> None:
+    session = Recorded().on("/members/mber_1", answer(body, status))
+
+    with pytest.raises(kind):
+        reader(session).fetch("member", ["mber_1"])
+
+
+def test_a_membership_found_by_its_licence_key_is_not_the_one() -> None:
+    item = a("membership", "ada-monthly")
+    session = Recorded().on("/memberships/NWTC-7K2M", item)
+
+    found = reader(session).fetch("membership", ["NWTC-7K2M"])
+
+    assert the_bad(found["NWTC-7K2M"]).field == "id"
+
+
+@pytest.mark.parametrize("id_", ["..", ".", "", "mem 1", "mem_\u00e9", "m" * 101])
+def test_what_cannot_be_an_id_is_not_asked_for(id_: str) -> None:
+    session = Recorded()
+
+    found = reader(session).fetch("product", [id_])
+
+    assert the_bad(found[id_]).field == "id"
+    assert {path for path, _ in session.asked} == {"/permissions"}
+
+
+def test_an_id_stays_one_part_of_the_path() -> None:
+    session = Recorded()
+
+    reader(session).fetch("product", ["../accounts/me?x#y%2f"])
+
+    assert session.asked[-1] == ("/products/..%2Faccounts%2Fme%3Fx%23y%252f", {})
+
+
+# --- the account ---
+
+
+def test_the_account_is_the_one_of_the_key() -> None:
+    account = reader(Recorded(), company_id=None).account()
+
+    assert (account.company_id, account.title, account.missing) == (COMPANY, "Northwind Trading Circle", ())
+
+
+def test_permissions_that_are_missing_are_named() -> None:
+    session = Recorded().on("/permissions", read(CURRENT / "permissions" / "oauth_partial.json"))
+
+    assert reader(session).account().missing == ("member:email:read", "member:phone:read")
+    asked = session.params_of("/permissions")[0]
+    assert asked == {"resource_id": COMPANY, "actions": ",".join(PERMISSIONS)}
+
+
+def test_a_permission_that_is_not_mentioned_is_missing() -> None:
+    assert reader(Recorded().on("/permissions", {"data": []})).account().missing == PERMISSIONS
+
+
+def test_the_key_of_another_company_is_refused() -> None:
+    with pytest.raises(RefusedError) as raised:
+        reader(Recorded(), company_id="biz_wanted").account()
+
+    assert COMPANY in str(raised.value)
+    assert "biz_wanted" in str(raised.value)
+    assert raised.value.code == "whop_company"
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"id": None}, {"id": 3, "title": "x"}])
+def test_an_account_without_an_id_is_no_account(body: Any) -> None:
+    with pytest.raises(TryLaterError):
+        reader(Recorded().on("/accounts/me", body)).account()
+
+
+@pytest.mark.parametrize("body", [None, {}, {"data": None}, {"data": ["member:basic:read"]}])
+def test_permissions_of_another_form_are_not_guessed(body: Any) -> None:
+    with pytest.raises(TryLaterError):
+        reader(Recorded().on("/permissions", body)).account()
+
+
+# --- refusals ---
+
+REFUSALS = [
+    ("400.bad-cursor", RefusedError, "source_cursor", None),
+    ("400.bad-param", RefusedError, "whop_refused", None),
+    ("400.bad-status", RefusedError, "whop_refused", None),
+    ("400.docs-style-code-only", RefusedError, "whop_refused", None),
+    ("400.idempotency-reuse", RefusedError, "whop_refused", None),
+    ("400.unknown-version", RefusedError, "whop_retired", None),
+    ("401.expired", ReconnectError, "whop_key", None),
+    ("401.missing", ReconnectError, "whop_key", None),
+    ("403.foreign-account", ReconnectError, "whop_scope", None),
+    ("403.scope", ReconnectError, "whop_scope", None),
+    ("404.not-found", RefusedError, "whop_not_found", None),
+    ("409.conflict", RefusedError, "whop_refused", None),
+    ("410.gone", RefusedError, "whop_retired", None),
+    ("422.not-refundable", RefusedError, "whop_refused", None),
+    ("422.validation", RefusedError, "whop_refused", None),
+    ("429.rate-limit", TryLaterError, "source_rate", 12),
+    ("429.rate-limit.no-header", TryLaterError, "source_rate", 12),
+    ("500.internal", TryLaterError, "source_trouble", None),
+    ("502.html", TryLaterError, "source_trouble", None),
+]
+
+
+def refused(given: OutboundResponse) -> ConnectorError:
+    with pytest.raises(ConnectorError) as raised:
+        list(reader(Recorded().on("/members", given)).pages("member", None))
+    return raised.value
+
+
+def test_no_error_fixture_is_forgotten() -> None:
+    assert {name for name, *_ in REFUSALS} == {path.stem for path in (FIXTURES / "errors").glob("*.json")}
+
+
+@pytest.mark.parametrize(("name", "kind", "code", "after"), REFUSALS)
+def test_each_refusal_says_what_to_do(
+    name: str, kind: type[ConnectorError], code: str, after: float | None
+) -> None:
+    err = refused(error(name))
+
+    assert type(err) is kind
+    assert err.code == code
+    assert getattr(err, "after", None) == after
+    assert str(err)
+
+
+def test_the_lacking_permission_is_named() -> None:
+    err = refused(error("403.scope"))
+
+    assert "member:basic:read" in str(err)
+    assert "member:basic:read" in err.remedy
+
+
+def test_a_refusal_repeats_whop_s_reason() -> None:
+    assert "status must be one of open" in str(refused(error("400.bad-status")))
+
+
+@pytest.mark.parametrize(
+    ("sent", "text", "after"),
+    [
+        ({"Retry-After": "3"}, "Try again in 12 seconds.", 3),
+        ({"retry-after": "0.5"}, "", 0.5),
+        ({"Retry-After": "Fri, 20 Nov 2026 12:00:00 GMT"}, "Try again in 2 minutes.", 120),
+        ({"Retry-After": "inf"}, "Try again in 1 second.", 1),
+        ({}, "Slow down.", 10),
+        ({}, "", 10),
+    ],
+)
+def test_the_wait_is_the_one_whop_asks_for(sent: dict[str, str], text: str, after: float) -> None:
+    err = refused(answer({"error": {"message": text}}, 429, **sent))
+
+    assert isinstance(err, TryLaterError)
+    assert err.after == after
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 401, 403, 404, 418, 429, 500, 503])
+@pytest.mark.parametrize("body", [b"<html>no</html>", b"", b'{"data": [', b"\xff\xfe"])
+def test_what_is_not_json_is_passing_trouble(status: int, body: bytes) -> None:
+    assert isinstance(refused(answer(body, status)), TryLaterError)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 402, 403, 404, 408, 409, 410, 418, 422, 429, 500, 503])
+@pytest.mark.parametrize(
+    "body", [None, [], {}, {"error": "x"}, {"error": {"message": 3, "code": [], "param": {}}}]
+)
+def test_an_error_of_any_form_is_told_in_our_words(status: int, body: Any) -> None:
+    assert isinstance(refused(answer(body, status)), RefusedError | ReconnectError | TryLaterError)
+
+
+@pytest.mark.parametrize("status", [202, 206, 302])
+def test_a_page_counts_only_with_its_200(status: int) -> None:
+    assert isinstance(refused(answer(recorded_pages("member")[-1], status)), RefusedError)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422, 429, 500])
+def test_no_refusal_repeats_a_credential(status: int) -> None:
+    key = "apik_3vQdXn5RkT2yLw8sZbHc6JmA_C4291"
+
+    err = refused(answer({"error": {"message": f"No access for Bearer {key} ({key})"}}, status))
+
+    assert key not in f"{err} {err.remedy}"
+
+
+def test_headers_carry_the_key_and_the_version() -> None:
+    assert headers("apik_1") == {"Authorization": "Bearer apik_1", "Api-Version-Date": "2026-10-15-1"}
