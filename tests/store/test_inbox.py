@@ -1,0 +1,147 @@
+"""The event inbox: each delivery once, in the order of arrival, until it is settled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from connector.store import inbox
+from connector.store.db import Database
+from connector.store.inbox import InboxEvent
+
+from .builders import MINUTE, NOW, SECOND, Home, a_home, add_event, an_event
+from .racing import race
+
+
+def pending(database: Database, home: Home, *, now: Any = NOW, limit: int = 100) -> list[InboxEvent]:
+    with database.reading() as session:
+        return inbox.pending(session, home.workspace_id, home.connection_id, now, limit)
+
+
+def settle(database: Database, home: Home, ids: list[int | None], state: inbox.Settled = "done") -> int:
+    with database.transaction() as session:
+        return inbox.settle(session, home.workspace_id, [id_ for id_ in ids if id_ is not None], state)
+
+
+def test_a_kept_event_comes_back_byte_for_byte(database: Database) -> None:
+    home = a_home(database)
+    new = an_event(
+        home, body=b'{"\xc3\xbc": 1 }\n\x00\xff', kind="membership", source_id="mem_1", occurred_at=NOW
+    )
+
+    added = add_event(database, new)
+
+    (found,) = pending(database, home)
+    assert added
+    assert found.id is not None
+    assert replace(found, id=None) == new
+
+
+def test_a_second_delivery_of_an_event_changes_nothing(database: Database) -> None:
+    home = a_home(database)
+    first = an_event(home)
+    add_event(database, first)
+
+    added = add_event(database, an_event(home, body=b"other", received_at=NOW + MINUTE))
+
+    (found,) = pending(database, home)
+    assert not added
+    assert replace(found, id=None) == first
+
+
+def test_a_duplicate_leaves_the_transaction_usable(database: Database) -> None:
+    home = a_home(database)
+
+    with database.transaction() as session:
+        answers = [inbox.add(session, an_event(home, event_id=id_)) for id_ in ("msg_1", "msg_1", "msg_2")]
+
+    assert answers == [True, False, True]
+    assert [event.event_id for event in pending(database, home)] == ["msg_1", "msg_2"]
+
+
+def test_an_event_that_is_settled_is_not_taken_in_again(database: Database) -> None:
+    home = a_home(database)
+    add_event(database, an_event(home))
+    settle(database, home, [event.id for event in pending(database, home)])
+
+    assert not add_event(database, an_event(home))
+    assert pending(database, home) == []
+
+
+def test_of_racing_deliveries_only_one_is_added(database: Database) -> None:
+    home = a_home(database)
+
+    answers = race(*[lambda: add_event(database, an_event(home))] * 6)
+
+    assert sorted(answers) == [False] * 5 + [True]
+
+
+def test_the_same_event_id_on_another_connection_is_another_event(database: Database) -> None:
+    one, two = a_home(database), a_home(database)
+
+    assert add_event(database, an_event(one))
+    assert add_event(database, an_event(two))
+
+
+def test_pending_events_come_in_the_order_they_arrived(database: Database) -> None:
+    home = a_home(database)
+    for number, due in enumerate((NOW, NOW - MINUTE, NOW - SECOND)):
+        add_event(database, an_event(home, event_id=f"msg_{number}", due_at=due))
+
+    assert [event.event_id for event in pending(database, home)] == ["msg_0", "msg_1", "msg_2"]
+    assert [event.event_id for event in pending(database, home, limit=2)] == ["msg_0", "msg_1"]
+
+
+def test_an_event_is_pending_once_its_time_has_come(database: Database) -> None:
+    home = a_home(database)
+    add_event(database, an_event(home, due_at=NOW + SECOND))
+
+    assert pending(database, home, now=NOW) == []
+    assert len(pending(database, home, now=NOW + SECOND)) == 1
+
+
+def test_an_event_that_somebody_is_at_is_not_pending(database: Database) -> None:
+    home = a_home(database)
+    add_event(database, an_event(home, claimed_by="drain-1", claimed_until=NOW + MINUTE))
+
+    assert pending(database, home, now=NOW + MINUTE) == []
+    assert len(pending(database, home, now=NOW + MINUTE + SECOND)) == 1
+
+
+@pytest.mark.parametrize("state", ["done", "ignored", "parked"])
+def test_a_settled_event_is_pending_no_more(database: Database, state: inbox.Settled) -> None:
+    home = a_home(database)
+    for id_ in ("msg_1", "msg_2"):
+        add_event(database, an_event(home, event_id=id_))
+    first, second = pending(database, home)
+
+    changed = settle(database, home, [first.id], state)
+
+    assert changed == 1
+    assert pending(database, home) == [second]
+
+
+def test_an_event_is_settled_only_once(database: Database) -> None:
+    home = a_home(database)
+    add_event(database, an_event(home))
+    ids = [event.id for event in pending(database, home)]
+
+    assert settle(database, home, ids, "done") == 1
+    assert settle(database, home, ids, "ignored") == 0
+
+
+def test_a_parked_event_can_still_be_settled(database: Database) -> None:
+    home = a_home(database)
+    add_event(database, an_event(home))
+    ids = [event.id for event in pending(database, home)]
+    settle(database, home, ids, "parked")
+
+    assert settle(database, home, ids, "done") == 1
+
+
+def test_settling_nothing_is_no_mistake(database: Database) -> None:
+    home = a_home(database)
+
+    assert settle(database, home, []) == 0

@@ -1,0 +1,186 @@
+"""No workspace reads or changes what is another's: every function of the store is named here, by force."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from connector import store
+from connector.core.records import Ref
+from connector.errors import ConnectorError
+from connector.store import connections, inbox, links, runs, workspaces
+from connector.store.db import Database, Session
+from connector.store.links import Claimed
+from connector.store.models import metadata
+
+from .builders import (
+    MINUTE,
+    NOW,
+    Home,
+    a_connection,
+    a_home,
+    a_kept_row,
+    a_leased_run,
+    a_workspace,
+    add_event,
+    an_event,
+    an_outcome,
+    claim,
+)
+
+REF = Ref("whop", "member", "mber_1")
+ACME = {"company_title": "of-a", "status": "expired"}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What workspace A has. Every text of it that an answer could show contains ``of-a``."""
+
+    home: Home
+    run_number: int
+    link_id: int
+    event_row: int
+
+
+# Each asks for A's rows by A's ids, in the name of the workspace it is given.
+ASKING: dict[str, Callable[[Session, str, World], Any]] = {
+    "workspaces.get": lambda s, w, _: workspaces.get(s, w),
+    "workspaces.move": lambda s, w, _: workspaces.move(s, w, "https://new.example.com"),
+    "workspaces.remember_crm": lambda s, w, _: workspaces.remember_crm(s, w, schema_version=9),
+    "connections.add_or_revive": lambda s, w, _: connections.add_or_revive(s, a_connection(w)),
+    "connections.known_id": lambda s, w, _: connections.known_id(s, w, "biz_1"),
+    "connections.keep_credential": lambda s, w, a: connections.keep_credential(
+        s, w, a.home.connection_id, secret_sealed="stolen"
+    ),
+    "connections.mark": lambda s, w, a: connections.mark(s, w, a.home.connection_id, "revoked"),
+    "connections.disconnect": lambda s, w, a: connections.disconnect(s, w, a.home.connection_id),
+    "connections.touch_synced": lambda s, w, a: connections.touch_synced(s, w, a.home.connection_id, NOW),
+    "connections.get": lambda s, w, a: connections.get(s, w, a.home.connection_id),
+    "connections.of_workspace": lambda s, w, _: connections.of_workspace(s, w),
+    "links.find": lambda s, w, _: links.find(s, w, "person", [REF]),
+    "links.claim": lambda s, w, a: links.claim(
+        s,
+        Claimed(w, a.home.connection_id, "whop", "member", "person"),
+        [REF],
+        owner="x",
+        now=NOW,
+        until=NOW + MINUTE,
+    ),
+    "links.see": lambda s, w, a: links.see(s, w, [a.link_id], run=999),
+    "links.release": lambda s, w, _: links.release(s, w, "drain-1"),
+    "runs.get": lambda s, w, _: runs.get(s, w, "run-of-a"),
+    "runs.of_workspace": lambda s, w, _: runs.of_workspace(s, w),
+    "runs.entries": lambda s, w, a: runs.entries(s, w, a.run_number),
+    "inbox.pending": lambda s, w, a: inbox.pending(s, w, a.home.connection_id, NOW, 10),
+    "inbox.settle": lambda s, w, a: inbox.settle(s, w, [a.event_row], "done"),
+}
+
+_OPERATOR = "for the operator's commands, which know no workspace yet"
+_LEASE = "the caller must hold the run's lease, and names itself as its owner"
+EXEMPT = {
+    "workspaces.add": "makes a workspace",
+    "workspaces.named": _OPERATOR,
+    "workspaces.every": _OPERATOR,
+    "connections.owner_of": _OPERATOR,
+    "runs.owner_of": _OPERATOR,
+    "runs.by_id": "for jobs, whose arguments are ids",
+    "runs.overdue": "the sweeper rings for the runs of all workspaces and passes on their ids only",
+    "runs.start": "only adds; the new row names its workspace",
+    "runs.lease": "for jobs, whose arguments are ids",
+    "runs.renew": _LEASE,
+    "runs.save": _LEASE,
+    "runs.release": _LEASE,
+    "runs.finish": _LEASE,
+    "runs.log": "only adds; the entries carry the workspace of the run that is given",
+    "links.keep": "the caller must hold the links' claims, and names itself as their owner",
+    "inbox.add": "only adds; the new row names its workspace",
+    "db.insert_into": "makes a statement and sends nothing",
+}
+
+
+def functions_of_the_store() -> dict[str, Callable[..., Any]]:
+    """Every public function that is given a session or a workspace."""
+    found: dict[str, Callable[..., Any]] = {}
+    for module_info in pkgutil.iter_modules(store.__path__):
+        module = importlib.import_module(f"connector.store.{module_info.name}")
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            asked = {"session", "workspace_id"} & set(inspect.signature(function).parameters)
+            if asked and function.__module__ == module.__name__ and not name.startswith("_"):
+                found[f"{module_info.name}.{name}"] = function
+    return found
+
+
+def test_every_function_of_the_store_is_tried_or_exempt_for_a_reason() -> None:
+    assert set(functions_of_the_store()) == set(ASKING) | set(EXEMPT)
+    assert not set(ASKING) & set(EXEMPT)
+
+
+def test_no_function_that_is_given_a_workspace_is_exempt() -> None:
+    found = functions_of_the_store()
+
+    assert [name for name in EXEMPT if "workspace_id" in inspect.signature(found[name]).parameters] == []
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_another_workspace_gets_nothing_and_changes_nothing(database: Database, name: str) -> None:
+    a = workspace_a(database)
+    b = a_home(database, workspace=a_workspace(id="workspace-b"), company_id="biz_b")
+    before = rows_of_a(database)
+
+    answer = ask(database, name, b.workspace_id, a)
+
+    assert "of-a" not in repr(answer)
+    assert not isinstance(answer, int) or answer == 0
+    assert rows_of_a(database) == before
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_the_owner_itself_gets_or_changes_something(database: Database, name: str) -> None:
+    a = workspace_a(database)
+    before = rows_of_a(database)
+
+    answer = ask(database, name, a.home.workspace_id, a)
+
+    assert "of-a" in repr(answer) or rows_of_a(database) != before
+
+
+def ask(database: Database, name: str, workspace_id: str, a: World) -> Any:
+    try:
+        with database.transaction() as session:
+            return ASKING[name](session, workspace_id, a)
+    except ConnectorError:
+        return None
+
+
+def workspace_a(database: Database) -> World:
+    workspace = a_workspace(id="workspace-of-a", crm_name="of-a")
+    home = a_home(database, workspace=workspace, id="connection-of-a", **ACME)
+    run = a_leased_run(database, home, id="run-of-a")
+    link = claim(database, home, [REF])[REF]
+    with database.transaction() as session:
+        links.keep(session, "run-1", [a_kept_row(link, crm_id="crm-of-a")])
+        runs.log(session, run, [replace(an_outcome(), title="of-a")], NOW)
+    add_event(database, an_event(home, body=b"of-a"))
+    with database.reading() as session:
+        (event,) = inbox.pending(session, home.workspace_id, home.connection_id, NOW, 10)
+    claim(database, home, [Ref("whop", "member", "mber_2")], owner="drain-1")
+    assert link.id is not None
+    assert event.id is not None
+    return World(home, run.number, link.id, event.id)
+
+
+def rows_of_a(database: Database) -> dict[str, list[Any]]:
+    """All that is A's, table by table."""
+    found = {}
+    with database.reading() as session:
+        for name, table in metadata.tables.items():
+            owner = table.c.id if name == "workspace" else table.c.workspace_id
+            query = table.select().where(owner == "workspace-of-a").order_by(*table.primary_key)
+            found[name] = list(session.execute(query))
+    return found
