@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from connector.core.mapping import Mapping
 from connector.core.outcomes import WriteResult
@@ -62,8 +62,7 @@ class Reader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Seek:
+class Seek(NamedTuple):
     """A question to the CRM: the row of this id, and the rows that hold one of these keys."""
 
     ref: Ref

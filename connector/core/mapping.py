@@ -178,7 +178,10 @@ class Mapping:
 
 def is_wanted(record: SourceRecord, mapping: Mapping) -> bool:
     """Whether the record passes the mapping's ``only``."""
-    return all(_passes(record.fields, one) for one in mapping.only)
+    for one in mapping.only:  # noqa: SIM110 - a loop costs half of a generator, for every record
+        if not _passes(record.fields, one):
+            return False
+    return True
 
 
 def _passes(fields: Fields, one: Filter) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from connector.core.plan import Action, PlannedWrite
 from connector.core.records import BadRecord, Ref, Values
@@ -21,8 +20,7 @@ class Result(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class WriteResult:
+class WriteResult(NamedTuple):
     """What the CRM did with one planned write: an error, or the row's id and times."""
 
     ref: Ref
@@ -32,8 +30,7 @@ class WriteResult:
     error: ConnectorError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     ref: Ref
     object: str
     result: Result
@@ -41,7 +38,7 @@ class Outcome:
     crm_id: str | None = None
     title: str = ""
     before: Values | None = None
-    after: Values | None = None
+    after: Mapping[str, Any] | None = None
     error: ConnectorError | None = None
     warnings: tuple[str, ...] = ()
 

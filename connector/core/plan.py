@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+import zlib
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -54,12 +56,16 @@ class LinkState(StrEnum):
     GONE = "gone"
 
 
-Memory = dict[str, tuple[str, int]]
-"""CRM field → (hash of the canonical value we last wrote, the run that wrote it)."""
+Memory = MappingType[str, Sequence[int]]
+"""CRM field → (hash of the canonical value we last wrote, number of the run that wrote it)."""
+
+NOTHING_YET: Final[MappingType[str, Any]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+# Named tuples, here and below: made for every record, and five times as quickly as a frozen dataclass.
+
+
+class Link(NamedTuple):
     """The remembered pair of source record and CRM record; ``crm_id`` None while there is none yet.
 
     ``resumed`` says that this very run claimed it before and was cut off: the write may have arrived.
@@ -72,22 +78,20 @@ class Link:
     generation: int = 0
     fingerprint: str | None = None
     source_updated_at: str | None = None
-    memory: MappingType[str, tuple[str, int]] = field(default_factory=dict)
     crm_created_at: str | None = None
+    memory: Memory = NOTHING_YET
     resumed: bool = False
     id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a look-up of the CRM found: the row of the linked or own id, and the rows each key hit."""
 
     by_id: CrmRow | None = None
     by_key: tuple[tuple[str, tuple[CrmRow, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedWrite:
+class PlannedWrite(NamedTuple):
     """What is to be done with one record. ``values`` holds only what is to be written.
 
     ``raw`` is the CRM row's composites as they are, for the parts we do not own. ``finished`` is the
@@ -98,11 +102,11 @@ class PlannedWrite:
     action: Action
     object: str
     crm_id: str | None = None
-    values: Values = field(default_factory=dict)
+    values: MappingType[str, Any] = NOTHING_YET
     fingerprint: str | None = None
     reason: str | None = None
     before: Values | None = None
-    raw: MappingType[str, Any] = field(default_factory=dict)
+    raw: MappingType[str, Any] = NOTHING_YET
     memory: tuple[str, ...] = ()
     title: str = ""
     updated_at: str | None = None
@@ -122,9 +126,9 @@ def fingerprint(values: Values) -> str:
     return hashlib.blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
-def value_hash(value: Any) -> str:
-    """Hash of one canonical value, short: it is kept per field and per link."""
-    return hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=6).hexdigest()
+def value_hash(value: Any) -> int:
+    """Hash of one canonical value, short and quick: it is kept per field and link, to know our own again."""
+    return zlib.crc32(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
 
 
 def own_id(workspace: str, ref: Ref, object_: str, generation: int = 0) -> str:
@@ -181,8 +185,8 @@ def _plan_known(
         return _plan_deleted(mapped, print_, mapping, link)
     plan = _plan_update(mapped, values, mapping, link, row, print_)
     if link.crm_id is None:  # our own id is there already: a cut-off attempt created it
-        return replace(plan, finished=Action.CREATE)
-    return replace(plan, finished=Action.UPDATE) if link.resumed else plan
+        return plan._replace(finished=Action.CREATE)
+    return plan._replace(finished=Action.UPDATE) if link.resumed else plan
 
 
 def _plan_adoption(
@@ -206,7 +210,7 @@ def _plan_adoption(
     if other != mapped.ref:
         return _review(mapped, print_, link, f"The CRM record {row.id} is also that of {other}.")
     plan = _plan_update(mapped, values, mapping, link, row, print_)
-    return replace(plan, reason=Reason.ADOPTED)
+    return plan._replace(reason=Reason.ADOPTED)
 
 
 def _plan_update(
@@ -237,7 +241,7 @@ def _plan_update(
     )
 
 
-def _may_write(own: Own, new: Any, current: Any, remembered: tuple[str, int] | None) -> bool:
+def _may_write(own: Own, new: Any, current: Any, remembered: Sequence[int] | None) -> bool:
     if new == current:
         return False
     if own is Own.ALWAYS:
@@ -251,7 +255,7 @@ def _plan_deleted(mapped: MappedRecord, print_: str, mapping: Mapping, link: Lin
     # Only "respect" is spoken yet; the loader refuses a file that says otherwise.
     assert mapping.when_deleted is WhenDeleted.RESPECT  # noqa: S101
     plan = _unwritten(mapped, print_, Action.SKIP, Reason.DELETED_IN_CRM, link)
-    return replace(plan, state=LinkState.DELETED_IN_CRM)
+    return plan._replace(state=LinkState.DELETED_IN_CRM)
 
 
 def _plan_create(
@@ -285,7 +289,7 @@ def _plan_create(
 
 def _review(mapped: MappedRecord, print_: str, link: Link, why: str) -> PlannedWrite:
     plan = _unwritten(mapped, print_, Action.SKIP, Reason.REVIEW, link)
-    return replace(plan, warnings=(f"{why} Decide whether they are the same.",), state=LinkState.REVIEW)
+    return plan._replace(warnings=(f"{why} Decide whether they are the same.",), state=LinkState.REVIEW)
 
 
 def _unwritten(

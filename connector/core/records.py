@@ -57,8 +57,7 @@ class BadRecord:
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class MappedRecord:
+class MappedRecord(NamedTuple):
     """A source record in the CRM's words.
 
     ``keys`` are the match fields with a value, in the order they are tried. ``parents`` gives for each

@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, or_, select, update
 
-from connector.core.plan import Link, LinkState
+from connector.core.plan import NOTHING_YET, Link, LinkState, Memory
 from connector.core.records import Ref
 from connector.errors import TryLaterError
 from connector.store.db import Session, insert_into
 from connector.store.models import link
 
 _T = TypeVar("_T")
+_STATES = {state.value: state for state in LinkState}
 _BLOCK = 500  # parameters per IN list: well below SQLite's limit, and one prepared statement shape
 
 
@@ -37,7 +38,7 @@ class Claimed:
 def find(
     session: Session, workspace_id: str, object_: str, refs: Sequence[Ref], *, owner: str | None = None
 ) -> dict[Ref, Link]:
-    """The links of these refs (all of one kind) to one object; a ref without a link is absent.
+    """The links of these refs (all of one kind) to one object, without their memory; none: absent.
 
     A link that ``owner`` has claimed comes back ``resumed``: it was cut off, and its write may have
     reached the CRM.
@@ -46,28 +47,53 @@ def find(
     if not refs:
         return found
     source, kind = refs[0].source, refs[0].kind
-    query = select(
-        link.c.id,
-        link.c.source_id,
-        link.c.crm_id,
-        link.c.state,
-        link.c.generation,
-        link.c.fingerprint,
-        link.c.source_updated_at,
-        link.c.memory,
-        link.c.crm_created_at,
-        link.c.claimed_by,
-    ).where(
-        link.c.source_id.in_(bindparam("ids", expanding=True)),
+    query = _FIND.where(
         link.c.kind == kind,
         link.c.object == object_,
         link.c.source == source,
         link.c.workspace_id == workspace_id,
     )
     for ids in _blocks([ref.id for ref in refs]):
-        for row in session.execute(query, {"ids": ids}):
-            ref = Ref(source, kind, row.source_id)
-            found[ref] = _made(ref, object_, row, owner)
+        for id_, source_id, crm_id, state, *known, claimed_by in session.execute(query, {"ids": ids}):
+            ref, resumed = Ref(source, kind, source_id), owner is not None and claimed_by == owner
+            generation, print_, updated_at, created_at = known
+            found[ref] = Link(
+                ref,
+                object_,
+                crm_id,
+                _STATES[state],
+                generation,
+                print_,
+                updated_at,
+                created_at,
+                NOTHING_YET,
+                resumed,
+                id_,
+            )
+    return found
+
+
+_FIND = select(
+    link.c.id,
+    link.c.source_id,
+    link.c.crm_id,
+    link.c.state,
+    link.c.generation,
+    link.c.fingerprint,
+    link.c.source_updated_at,
+    link.c.crm_created_at,
+    link.c.claimed_by,
+).where(link.c.source_id.in_(bindparam("ids", expanding=True)))
+
+
+def memories(session: Session, workspace_id: str, link_ids: Sequence[int]) -> dict[int, Memory]:
+    """What we wrote last into each field of these links: the most to read, and only updates need it."""
+    found: dict[int, Memory] = {}
+    query = select(link.c.id, link.c.memory).where(
+        link.c.id.in_(bindparam("ids", expanding=True)), link.c.workspace_id == workspace_id
+    )
+    for ids in _blocks(link_ids):
+        found.update({id_: memory or {} for id_, memory in session.execute(query, {"ids": ids})})
     return found
 
 
@@ -122,28 +148,14 @@ def _insert_missing(session: Session, scope: Claimed, ids: Sequence[str]) -> Non
 def keep(session: Session, owner: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Save what the CRM answered and release the claims.
 
-    Each row: ``id`` of the link, crm_id, state, fingerprint, source_updated_at, memory, crm_created_at,
+    Each row: ``link_id``, crm_id, state, fingerprint, source_updated_at, memory, crm_created_at,
     crm_updated_at, seen_run. Raises TryLaterError when a claim was lost meanwhile; save nothing then.
     """
     if not rows:
         return
-    statement = (
-        update(link)
-        .where(link.c.id == bindparam("b_id"), link.c.claimed_by == owner)
-        .values(
-            crm_id=bindparam("b_crm_id"),
-            state=bindparam("b_state"),
-            fingerprint=bindparam("b_fingerprint"),
-            source_updated_at=bindparam("b_source_updated_at"),
-            memory=bindparam("b_memory"),
-            crm_created_at=bindparam("b_crm_created_at"),
-            crm_updated_at=bindparam("b_crm_updated_at"),
-            seen_run=bindparam("b_seen_run"),
-            claimed_by=None,
-            claimed_until=None,
-        )
-    )
-    result = session.execute(statement, [{f"b_{name}": value for name, value in row.items()} for row in rows])
+    held = update(link).where(link.c.id == bindparam("link_id"), link.c.claimed_by == bindparam("owner"))
+    released = {"owner": owner, "claimed_by": None, "claimed_until": None}
+    result = session.execute(held, [{**row, **released} for row in rows])
     if result.rowcount != len(rows):
         raise TryLaterError("A claim ended before its write was saved.", after=1.0, code="claimed")
 
@@ -172,22 +184,6 @@ def _within(scope: Claimed, ids: Sequence[str]) -> tuple[Any, ...]:
         link.c.object == scope.object,
         link.c.source == scope.source,
         link.c.workspace_id == scope.workspace_id,
-    )
-
-
-def _made(ref: Ref, object_: str, row: Any, owner: str | None) -> Link:
-    return Link(
-        ref=ref,
-        object=object_,
-        crm_id=row.crm_id,
-        state=LinkState(row.state),
-        generation=row.generation,
-        fingerprint=row.fingerprint,
-        source_updated_at=row.source_updated_at,
-        memory=row.memory or {},
-        crm_created_at=row.crm_created_at,
-        resumed=owner is not None and row.claimed_by == owner,
-        id=row.id,
     )
 
 

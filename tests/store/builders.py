@@ -129,12 +129,12 @@ def find(database: Database, home: Home, wanted: Sequence[Ref], **more: Any) -> 
 def a_kept_row(link: Link, **changed: Any) -> dict[str, Any]:
     """What ``links.keep`` saves of one record that was written well."""
     values = {
-        "id": link.id,
+        "link_id": link.id,
         "crm_id": f"crm-{link.ref.id}",
         "state": "linked",
         "fingerprint": "f" * 32,
         "source_updated_at": "2026-03-01T10:00:00.000Z",
-        "memory": {"name": ["0a1b2c3d4e5f", 1]},
+        "memory": {"name-of-a": [1234567890, 1]},
         "crm_created_at": "2026-03-02T09:00:00.000Z",
         "crm_updated_at": "2026-03-02T09:00:00.000Z",
         "seen_run": 1,

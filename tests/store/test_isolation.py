@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -72,6 +72,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
         now=NOW,
         until=NOW + MINUTE,
     ),
+    "links.memories": lambda s, w, a: links.memories(s, w, [a.link_id]),
     "links.see": lambda s, w, a: links.see(s, w, [a.link_id], run=999),
     "links.release": lambda s, w, _: links.release(s, w, "drain-1"),
     "runs.get": lambda s, w, _: runs.get(s, w, "run-of-a"),
@@ -165,7 +166,7 @@ def workspace_a(database: Database) -> World:
     link = claim(database, home, [REF])[REF]
     with database.transaction() as session:
         links.keep(session, "run-1", [a_kept_row(link, crm_id="crm-of-a")])
-        runs.log(session, run, [replace(an_outcome(), title="of-a")], NOW)
+        runs.log(session, run, [an_outcome()._replace(title="of-a")], NOW)
     add_event(database, an_event(home, body=b"of-a"))
     with database.reading() as session:
         (event,) = inbox.pending(session, home.workspace_id, home.connection_id, NOW, 10)

@@ -207,13 +207,15 @@ def test_a_kept_link_comes_back_as_it_was_written(database: Database) -> None:
     home = a_home(database)
     (ref,) = refs("mber_1")
 
-    link = a_link(database, home, ref, state="review", memory={"name": ["abc", 3]})
+    link = a_link(database, home, ref, state="review", memory={"name": [123, 3]})
+    with database.reading() as session:
+        remembered = links.memories(session, home.workspace_id, [link.id or 0])
 
     assert link.crm_id == "crm-mber_1"
     assert link.state is LinkState.REVIEW
     assert link.fingerprint == "f" * 32
     assert link.source_updated_at == "2026-03-01T10:00:00.000Z"
-    assert list(link.memory["name"]) == ["abc", 3]
+    assert list(remembered[link.id or 0]["name"]) == [123, 3]
     assert link.crm_created_at == "2026-03-02T09:00:00.000Z"
 
 

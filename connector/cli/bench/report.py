@@ -29,7 +29,8 @@ class Figure:
         """Name, value, goal and whether it is met."""
         goal = f"goal {self.goal[0]} {self.goal[1]:g} {self.unit}" if self.goal else ""
         verdict = ("met" if self.met else "MISSED") if self.goal else ""
-        return f"{self.name:<58} {self.value:>10.3f} {self.unit:<14} {goal:<26} {verdict:<7} {self.note}".rstrip()
+        figure = f"{self.name:<58} {self.value:>10.3f} {self.unit:<10}"
+        return f"{figure} {goal:<26} {verdict:<7} {self.note}".rstrip()
 
 
 @dataclass(slots=True)
