@@ -22,7 +22,7 @@ from connector.errors import ConnectorError, ReconnectError, SchemaError, TryLat
 from connector.ports import Clock, JobQueue, Reader, SchemaKeeper, Writer
 from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
-from connector.store.db import Database
+from connector.store.db import Database, Unavailable
 from connector.store.workspaces import Workspace
 from connector.sync import steps
 
@@ -34,6 +34,7 @@ _SLICE = timedelta(seconds=5)
 _BLOCK_RECORDS = 1_000
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 300.0
+_MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
 QUEUES = {"full": "full", "incremental": "incremental"}
 
 
@@ -60,8 +61,14 @@ def advance(tools: Tools, run_id: str, *, owner: str) -> None:
     if run is None:
         return
     structlog.contextvars.bind_contextvars(correlation_id=run.correlation_id, run=run.number)
-    with _heartbeat(tools, run_id, owner):
-        again = _slice(tools, run, owner, now + _SLICE)
+    try:
+        with _heartbeat(tools, run_id, owner):
+            again = _slice(tools, run, owner, now + _SLICE)
+    except TryLaterError as error:
+        if error.code != "lease_lost":
+            raise
+        log.warning("another worker took the run over")
+        return
     if again:
         ring(tools, run)
 
@@ -96,6 +103,10 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     except ConnectorError as error:
         _fail(tools, scope.run if scope else run, owner, error)
         return False
+    except Exception as error:
+        log.exception("a job of the run broke off")
+        _broke_off(tools, scope.run if scope else run, owner, error)
+        return False
     with tools.database.transaction() as session:
         workspaces.remember_crm(session, run.workspace_id, batch_cap=scope.writer.batch_size())
         if not ended:
@@ -110,10 +121,9 @@ def _scope(tools: Tools, run: runs.Run, owner: str) -> steps.Scope:
     with tools.database.reading() as session:
         workspace = workspaces.get(session, run.workspace_id)
         connection = connections.get(session, run.workspace_id, run.connection_id)
-    writer = tools.open_writer(workspace)
-    if run.checkpoint_version == 0:
+    writer, reader = tools.open_writer(workspace), tools.open_reader(connection)
+    if run.mapping_version is None:
         run = _begin(tools, run, owner, workspace, writer)
-    reader = tools.open_reader(connection)
     return steps.Scope(tools.database, tools.mappings, reader, writer, tools.clock, owner, LEASE, run)
 
 
@@ -180,12 +190,30 @@ def _finish(tools: Tools, session: Any, run: runs.Run, owner: str) -> None:
 def _wait(tools: Tools, run: runs.Run, owner: str, error: TryLaterError) -> None:
     """Nothing is wrong with the data: give the run back and let it go on when the other side may answer."""
     if error.code == "lease_lost":
-        log.warning("another worker took the run over")
-        return
+        raise error
     tries = int(run.checkpoint.get("tries", 0)) + 1
-    wait = error.after if error.after is not None else min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1))
+    wait = error.after if error.after is not None else min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tries - 1, 9))
     log.warning("run waits", error=str(error), code=error.code, seconds=wait)
-    checkpoint = {**run.checkpoint, "tries": tries}
+    _put_off(tools, run, owner, {**run.checkpoint, "tries": tries}, error, wait)
+
+
+def _broke_off(tools: Tools, run: runs.Run, owner: str, error: Exception) -> None:
+    """What nobody named is a defect: tried again a few times at the same place, then the run fails by it."""
+    breaks = int(run.checkpoint.get("breaks", 0)) + 1
+    told = ConnectorError(
+        f"A defect of the connector ({type(error).__name__}) stops this run at the same place each time.",
+        code="internal",
+        remedy="Report it: the engineer finds the details in the log under this run's number.",
+    )
+    if breaks >= _MOST_BREAKS:
+        _fail(tools, run, owner, told)
+        return
+    _put_off(tools, run, owner, {**run.checkpoint, "breaks": breaks}, told, _FIRST_WAIT * 2 ** (breaks - 1))
+
+
+def _put_off(
+    tools: Tools, run: runs.Run, owner: str, checkpoint: dict[str, Any], error: ConnectorError, wait: float
+) -> None:
     due_at = tools.clock() + timedelta(seconds=wait)
     with tools.database.transaction() as session:
         runs.save(
@@ -206,7 +234,8 @@ def _fail(tools: Tools, run: runs.Run, owner: str, error: ConnectorError) -> Non
     with tools.database.transaction() as session:
         runs.finish(session, run, owner=owner, status="failed", now=now, error=as_json(error))
         links.release(session, run.workspace_id, run.id)
-        if isinstance(error, ReconnectError) and error.code.startswith("whop"):
+        lost = isinstance(error, ReconnectError) and error.code.startswith("whop")
+        if lost and error.code != "whop_disconnected":  # that was a person's doing, and stays so
             connections.mark(session, run.workspace_id, run.connection_id, "expired")
 
 
@@ -217,8 +246,11 @@ def _heartbeat(tools: Tools, run_id: str, owner: str) -> Iterator[None]:
 
     def beat() -> None:
         while not stop.wait(_HEARTBEAT):
-            with tools.database.transaction() as session:
-                runs.renew(session, run_id, owner=owner, until=tools.clock() + LEASE)
+            try:
+                with tools.database.transaction() as session:
+                    runs.renew(session, run_id, owner=owner, until=tools.clock() + LEASE)
+            except Unavailable as error:  # the next beat may come through; the lease outlasts three
+                log.warning("the run's lease could not be prolonged", error=type(error).__name__)
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

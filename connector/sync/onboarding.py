@@ -34,10 +34,22 @@ def secret_binding(workspace_id: str, connection_id: str) -> str:
 def origin(url: str) -> str:
     """The origin of what an admin typed. Raises AddressError where it is not an http(s) address."""
     text = url.strip() if "://" in url else f"https://{url.strip()}"
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        raise AddressError(f"{url!r} is not the address of a CRM: expected one like https://crm.example.com.")
+    try:
+        parts = urlsplit(text)
+        named = parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:  # an unclosed bracket, a port that is no number
+        raise _no_address(url) from None
+    if parts.username is not None or parts.password is not None:
+        raise AddressError("An address with a user name or password in it is not connected to.")
+    if parts.scheme not in ("http", "https") or not named or any(map(str.isspace, text)):
+        raise _no_address(url)
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _no_address(url: str) -> AddressError:
+    # Not repeated where it may hold a password.
+    shown = "This" if "@" in url else repr(url)
+    return AddressError(f"{shown} is not the address of a CRM: expected one like https://crm.example.com.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Item:
     link: Link | None = None
     plan: PlannedWrite | None = None
     warnings: tuple[str, ...] = ()
+    new_id: str = ""
     quick: bool = False
     result: WriteResult | None = None
 
@@ -100,6 +101,7 @@ def process(scope: Scope, mapping: Mapping, pages: Sequence[Page], advance: Adva
     _recall(scope, mapping, items)
     _resolve_parents(scope, mapping, items)
     _decide_from_links(items)
+    _recall_memory(scope, items)
     found = _look(scope, mapping, items)
     taken: Taken = {}
     for window, place in _windows(scope, mapping, pages, items, found, taken):
@@ -170,6 +172,18 @@ def _recall(scope: Scope, mapping: Mapping, items: Sequence[Item]) -> None:
         item.link = known.get(item.ref)
 
 
+def _recall_memory(scope: Scope, items: Sequence[Item]) -> None:
+    """What we wrote last, for the few that may be written again."""
+    linked = {item.link.id: item for item in items if not item.quick and item.link and item.link.crm_id}
+    if not linked:
+        return
+    with scope.database.reading() as session:
+        known = links.memories(session, scope.run.workspace_id, [id_ for id_ in linked if id_ is not None])
+    for id_, item in linked.items():
+        if item.link is not None and id_ is not None:
+            item.link = item.link._replace(memory=known.get(id_, item.link.memory))
+
+
 # --- parents
 
 
@@ -191,15 +205,23 @@ def _parents_of(items: Sequence[Item], rule: LinkRule) -> list[Ref]:
 
 
 def _parent_links(scope: Scope, rule: LinkRule, wanted: list[Ref]) -> dict[Ref, Link]:
-    object_ = rule.spec.target or ""
-    with scope.database.reading() as session:
-        known = links.find(session, scope.run.workspace_id, object_, wanted)
+    known = _born(scope, rule, wanted)
     missing = [ref for ref in wanted if ref not in known]
     if not missing or rule.on_missing is not OnMissing.FETCH:
         return known
     _fetch_parents(scope, rule, missing)
+    return known | _born(scope, rule, missing)
+
+
+def _born(scope: Scope, rule: LinkRule, refs: list[Ref]) -> dict[Ref, Link]:
+    """The parents' links, without those that a killed worker claimed for a create and never settled."""
     with scope.database.reading() as session:
-        return known | links.find(session, scope.run.workspace_id, object_, missing)
+        known = links.find(session, scope.run.workspace_id, rule.spec.target or "", refs)
+    return {
+        ref: link
+        for ref, link in known.items()
+        if link.crm_id is not None or link.state is not LinkState.LINKED
+    }
 
 
 def _fetch_parents(scope: Scope, rule: LinkRule, missing: Sequence[Ref]) -> None:
@@ -208,9 +230,18 @@ def _fetch_parents(scope: Scope, rule: LinkRule, missing: Sequence[Ref]) -> None
     mapping = next(
         one for one in scope.mappings if one.kind == rule.kind and one.object.name == rule.spec.target
     )
-    if fetched:
-        page = Page(tuple(fetched.values()), None, last=False)
+    wanted = tuple(record for record in fetched.values() if not _is_left_out(record, mapping))
+    if wanted:
+        page = Page(wanted, None, last=False)
         process(scope, mapping, [page], lambda _place: scope.run.checkpoint)
+
+
+def _is_left_out(record: SourceRecord | BadRecord, mapping: Mapping) -> bool:
+    # It has no link by which it would be known: told at each of its children, it would be counted again.
+    try:
+        return isinstance(record, SourceRecord) and map_record(record, mapping) is None
+    except Exception:  # what is wrong with it is told on the road
+        return False
 
 
 def _point(item: Item, rule: LinkRule, known: dict[Ref, Link]) -> None:
@@ -238,7 +269,7 @@ def _point_at(item: Item, rule: LinkRule, ref: Ref, parent: Link | None) -> None
         )
     elif parent is None:
         item.values[name] = None
-        item.warnings += (f"{name} is left empty: Whop has no {ref}.",)
+        item.warnings += (f"{name} is left empty: there is no {ref}, or its mapping leaves it out.",)
     else:  # it waits for a person, or a person deleted it: written without, linked later
         item.warnings += (f"{name} is left as it is: its {ref} is not in the CRM ({parent.state.value}).",)
 
@@ -257,9 +288,9 @@ def _look(scope: Scope, mapping: Mapping, items: Sequence[Item]) -> dict[Ref, Fo
     seeks = []
     for item in items:
         if item.plan is None and item.mapped is not None:
-            linked = item.link is not None and item.link.crm_id is not None
-            id_ = item.link.crm_id if linked and item.link else _new_id(scope, mapping, item)
-            seeks.append(Seek.of(item.mapped, id_ or "", linked=linked))
+            item.new_id = _new_id(scope, mapping, item)
+            known = item.link.crm_id if item.link else None
+            seeks.append(Seek.of(item.mapped, known or item.new_id, linked=known is not None))
     return scope.writer.look(mapping, seeks) if seeks else {}
 
 
@@ -304,7 +335,7 @@ def _plan(scope: Scope, mapping: Mapping, item: Item, found: dict[Ref, Found], t
         mapping,
         item.link or Link(item.ref, mapping.object.name),
         found.get(item.ref, Found()),
-        new_id=_new_id(scope, mapping, item),
+        new_id=item.new_id,
         taken=taken,
     )
 
@@ -328,7 +359,7 @@ def _write(scope: Scope, mapping: Mapping, window: Sequence[Item]) -> None:
         )
     for item in moving:
         _check_unmoved(item, claimed[item.ref])
-        item.link = claimed[item.ref]
+        item.link = item.link or claimed[item.ref]
     _apply(scope, mapping, moving, now)
 
 
@@ -338,15 +369,15 @@ def _moves_link(item: Item) -> bool:
 
 
 def _check_unmoved(item: Item, now: Link) -> None:
-    before = item.link
-    if before is not None and (before.crm_id, before.fingerprint) != (now.crm_id, now.fingerprint):
+    before = (item.link.crm_id, item.link.fingerprint) if item.link else (None, None)
+    if before != (now.crm_id, now.fingerprint):
         raise TryLaterError(f"{item.ref} was written by another job meanwhile.", after=0.5, code="claimed")
 
 
 def _apply(scope: Scope, mapping: Mapping, moving: Sequence[Item], now: datetime) -> None:
     stamps = {spec.name: _iso(now) for spec in mapping.stamps}
     writes = {
-        item.ref: replace(item.plan, values=item.plan.values | stamps)
+        item.ref: item.plan._replace(values={**item.plan.values, **stamps})
         for item in moving
         if item.plan is not None and item.plan.action in (Action.CREATE, Action.UPDATE)
     }
@@ -391,7 +422,9 @@ def _settle(item: Item) -> Outcome:
         raise AssertionError(f"{item.ref} left the road without a plan")
     plan = item.plan
     if item.warnings:
-        plan = replace(plan, warnings=plan.warnings + item.warnings)
+        plan = plan._replace(warnings=plan.warnings + item.warnings)
+    if "\x00" in plan.title:  # PostgreSQL takes none in text, and one would keep the whole window out
+        plan = plan._replace(title=plan.title.replace("\x00", ""))
     return settle(plan, item.result)
 
 
@@ -410,7 +443,7 @@ def _link_row(item: Item, run: int) -> dict[str, Any]:
     failed = plan.action is Action.FAIL or (result is not None and result.error is not None)
     written = plan.action in (Action.CREATE, Action.UPDATE, Action.NOTHING) and not failed
     return {
-        "id": link.id,
+        "link_id": link.id,
         "crm_id": plan.crm_id if written else link.crm_id,
         "state": LinkState.FAILED.value if failed else plan.state.value,
         "fingerprint": plan.fingerprint if written else None,
