@@ -50,6 +50,13 @@ class SourceRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AbsentRecord:
+    """A record that was asked for by id and that the source does not have (404)."""
+
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
 class BadRecord:
     """An item of a page that could not be read; it becomes a failed outcome, never a gap."""
 
@@ -90,6 +97,6 @@ class CrmRow:
 class Page:
     """What one read of the source returns. ``cursor`` resumes after this page; ``last`` ends the kind."""
 
-    items: tuple[SourceRecord | BadRecord, ...]
+    items: tuple[SourceRecord | BadRecord | AbsentRecord, ...]
     cursor: str | None
     last: bool

@@ -33,6 +33,7 @@ class Connection:
     status: str
     last_sync_at: datetime | None
     created_at: datetime
+    paused: bool = False
 
 
 def add_or_revive(session: Session, new: Connection) -> None:
@@ -70,6 +71,11 @@ def keep_credential(session: Session, workspace_id: str, id_: str, **values: Any
 def mark(session: Session, workspace_id: str, id_: str, status: str) -> None:
     """Set the status: active, expired or revoked."""
     _update(session, workspace_id, id_, {"status": status})
+
+
+def set_paused(session: Session, workspace_id: str, id_: str, *, paused: bool) -> None:
+    """Stop the syncs of a connection for the time being, or let them go on."""
+    _update(session, workspace_id, id_, {"paused": paused})
 
 
 def disconnect(session: Session, workspace_id: str, id_: str) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from connector.store.db import metadata
@@ -67,6 +68,8 @@ connection = Table(
     Column("scopes", Json),
     #: active, expired or revoked.
     Column("status", String(10), nullable=False),
+    #: Whether an admin stopped its syncs for the time being.
+    Column("paused", Boolean, nullable=False, default=False, server_default=false()),
     Column("last_sync_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("company_id", "workspace_id", "service"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, select, update
 
 from connector.core.outcomes import Counts, Outcome, Result, as_json
 from connector.errors import RefusedError, TryLaterError
@@ -162,9 +162,9 @@ def save(session: Session, run: Run, *, owner: str, **values: Any) -> None:
         raise TryLaterError("Another worker went on with this run.", code="lease_lost")
 
 
-def release(session: Session, run: Run, *, owner: str, due_at: datetime) -> None:
-    """Give the lease back; the run goes on when it is due."""
-    save(session, run, owner=owner, lease_owner=None, lease_until=None, due_at=due_at)
+def release(session: Session, run: Run, *, owner: str, due_at: datetime, status: str = "running") -> None:
+    """Give the lease back; the run goes on when it is due, unless it is paused."""
+    save(session, run, owner=owner, lease_owner=None, lease_until=None, due_at=due_at, status=status)
 
 
 def finish(
@@ -179,6 +179,61 @@ def finish(
     """End a run; the connection is free for the next."""
     ended = {"status": status, "error": error, "ended_at": now, "active_key": None}
     save(session, run, owner=owner, lease_owner=None, lease_until=None, **ended)
+
+
+def _of_connection(workspace_id: str, connection_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (sync_run.c.workspace_id == workspace_id, sync_run.c.connection_id == connection_id)
+
+
+def pause_idle(session: Session, workspace_id: str, connection_id: str) -> None:
+    """Pause the connection's run where no worker is at it; a worker pauses its own between two blocks."""
+    session.execute(
+        update(sync_run)
+        .where(
+            *_of_connection(workspace_id, connection_id),
+            sync_run.c.status.in_(("queued", "running")),
+            sync_run.c.lease_owner.is_(None),
+        )
+        .values(status="paused")
+    )
+
+
+def resume(session: Session, workspace_id: str, connection_id: str, now: datetime) -> list[Run]:
+    """Let the connection's paused run go on; the runs that did."""
+    paused = (*_of_connection(workspace_id, connection_id), sync_run.c.status == "paused")
+    ids = list(session.execute(select(sync_run.c.id).where(*paused)).scalars())
+    session.execute(update(sync_run).where(*paused).values(status="running", due_at=now))
+    return [by_id(session, id_) for id_ in ids]
+
+
+def cancel(session: Session, workspace_id: str, connection_id: str, now: datetime) -> None:
+    """End the connection's active run without finishing it. A worker at it finds its lease gone and stops."""
+    session.execute(
+        update(sync_run)
+        .where(*_of_connection(workspace_id, connection_id), sync_run.c.status.in_(ACTIVE))
+        .values(status="cancelled", ended_at=now, active_key=None, lease_owner=None, lease_until=None)
+    )
+
+
+def refs_to_retry(
+    session: Session, workspace_id: str, run: int, entry_ids: Sequence[int], error_code: str | None
+) -> dict[str, list[str]]:
+    """Kind → source ids of a run's failures: the given entries, or all (of one error code)."""
+    query = select(sync_log_entry.c.kind, sync_log_entry.c.source_id).where(
+        sync_log_entry.c.run == run,
+        sync_log_entry.c.workspace_id == workspace_id,
+        sync_log_entry.c.result.in_((Result.FAILED.value, Result.SKIPPED.value)),
+    )
+    if entry_ids:
+        query = query.where(sync_log_entry.c.id.in_(entry_ids))
+    else:
+        query = query.where(sync_log_entry.c.result == Result.FAILED.value)
+    if error_code:
+        query = query.where(sync_log_entry.c.error_code == error_code)
+    refs: dict[str, dict[str, None]] = {}
+    for kind, source_id in session.execute(query):
+        refs.setdefault(kind, {})[source_id] = None
+    return {kind: list(ids) for kind, ids in refs.items()}
 
 
 def overdue(session: Session, now: datetime) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,8 +18,8 @@ import structlog
 
 from connector.core.mapping import Mapping
 from connector.core.outcomes import Result, as_json, sum_of
-from connector.core.records import Page
-from connector.errors import ConnectorError, ReconnectError, SchemaError, TryLaterError
+from connector.core.records import AbsentRecord, Page, Ref
+from connector.errors import ConnectorError, ReconnectError, RefusedError, SchemaError, TryLaterError
 from connector.ports import Clock, JobQueue, Reader, SchemaKeeper, Writer
 from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
@@ -35,7 +36,8 @@ _BLOCK_RECORDS = 1_000
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 300.0
 _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
-QUEUES = {"full": "full", "incremental": "incremental"}
+_REPAIR_BLOCK = 100
+QUEUES = {"full": "full", "incremental": "incremental", "repair": "incremental"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     scope = None
     try:
         scope = _scope(tools, run, owner)
-        ended = _mirror(tools, scope, until)
+        ended = _repair(tools, scope, until) if run.type == "repair" else _mirror(tools, scope, until)
     except TryLaterError as error:
         _wait(tools, scope.run if scope else run, owner, error)
         return False
@@ -110,8 +112,10 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     with tools.database.transaction() as session:
         workspaces.remember_crm(session, run.workspace_id, batch_cap=scope.writer.batch_size())
         if not ended:
-            runs.release(session, scope.run, owner=owner, due_at=tools.clock())
-            return True
+            paused = connections.get(session, run.workspace_id, run.connection_id).paused
+            status = "paused" if paused else "running"
+            runs.release(session, scope.run, owner=owner, due_at=tools.clock(), status=status)
+            return not paused
         _finish(tools, session, scope.run, owner)
     log.info("run ended", counts=scope.run.counts)
     return False
@@ -153,9 +157,49 @@ def _mirror(tools: Tools, scope: steps.Scope, until: datetime) -> bool:
         cursor = scope.run.checkpoint.get("cursor") if scope.run.checkpoint.get("stage") == stage else None
         for block in _blocks(scope.reader, mapping.kind, cursor, _BLOCK_RECORDS // tools.page_size or 1):
             steps.process(scope, mapping, block, _checkpoints(scope, stage))
-            if tools.clock() >= until:
+            if tools.clock() >= until or _is_paused(tools, scope.run):
                 return _is_done(tools, scope)
     return True
+
+
+def _repair(tools: Tools, scope: steps.Scope, until: datetime) -> bool:
+    """Take single records again, by id; True when none is left."""
+    for mapping in tools.mappings:
+        while ids := scope.run.checkpoint.get("refs", {}).get(mapping.kind, ()):
+            block, rest = ids[:_REPAIR_BLOCK], ids[_REPAIR_BLOCK:]
+            fetched = scope.reader.fetch(mapping.kind, block)
+            refs = [Ref(mapping.source, mapping.kind, id_) for id_ in block]
+            page = Page(tuple(fetched.get(ref.id) or AbsentRecord(ref) for ref in refs), None, last=False)
+            left = {**scope.run.checkpoint.get("refs", {}), mapping.kind: rest}
+            steps.process(scope, mapping, [page], partial(_left, left))
+            if tools.clock() >= until or _is_paused(tools, scope.run):
+                return not any(scope.run.checkpoint["refs"].values())
+    return True
+
+
+def _left(refs: dict[str, list[str]], _place: steps.Progress | None) -> dict[str, Any]:
+    return {"refs": refs}
+
+
+def _is_paused(tools: Tools, run: runs.Run) -> bool:
+    with tools.database.reading() as session:
+        return connections.get(session, run.workspace_id, run.connection_id).paused
+
+
+def check_may_run(connection: Connection) -> None:
+    """Raises RefusedError when the connection is disconnected, expired or paused."""
+    if connection.status != "active":
+        raise RefusedError(
+            f"The connection to {connection.company_title} is {connection.status}.",
+            code="connection_inactive",
+            remedy="Connect it again first.",
+        )
+    if connection.paused:
+        raise RefusedError(
+            f"The syncs of {connection.company_title} are paused.",
+            code="connection_paused",
+            remedy="Resume them first.",
+        )
 
 
 def _is_done(tools: Tools, scope: steps.Scope) -> bool:
@@ -192,7 +236,9 @@ def _wait(tools: Tools, run: runs.Run, owner: str, error: TryLaterError) -> None
     if error.code == "lease_lost":
         raise error
     tries = int(run.checkpoint.get("tries", 0)) + 1
-    wait = error.after if error.after is not None else min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tries - 1, 9))
+    wait = (
+        error.after if error.after is not None else min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tries - 1, 9))
+    )
     log.warning("run waits", error=str(error), code=error.code, seconds=wait)
     _put_off(tools, run, owner, {**run.checkpoint, "tries": tries}, error, wait)
 

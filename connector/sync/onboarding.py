@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from connector.errors import AddressError, RefusedError
+from connector.errors import AddressError
 from connector.ports import Reader, SchemaStep, SourceAccount, Writer
 from connector.store import connections, runs, workspaces
 from connector.store.connections import Connection
@@ -146,13 +146,8 @@ def provision(tools: mirror.Tools, workspace: Workspace) -> list[SchemaStep]:
 def start_sync(
     tools: mirror.Tools, connection: Connection, type_: str, *, why: str, correlation_id: str
 ) -> str:
-    """Queue a run and ring for it; its id. Raises RefusedError when one is under way already."""
-    if connection.status != "active":
-        raise RefusedError(
-            f"The connection to {connection.company_title} is {connection.status}.",
-            code="connection_inactive",
-            remedy="Connect it again first.",
-        )
+    """Queue a run and ring for it; its id. Raises RefusedError when that may not be now."""
+    mirror.check_may_run(connection)
     id_ = str(uuid.uuid4())
     new = runs.NewRun(id_, connection.workspace_id, connection.id, type_, why, correlation_id, tools.clock())
     with tools.database.transaction() as session:

@@ -62,6 +62,7 @@ def _create_connection() -> None:
         sa.Column("source_user_id", sa.String(64)),
         sa.Column("scopes", sa.Text()),
         sa.Column("status", sa.String(10), nullable=False),
+        sa.Column("paused", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("last_sync_at", _TIME),
         sa.Column("created_at", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_connection"),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from connector import store
+from connector.core.outcomes import Result
 from connector.core.records import Ref
 from connector.errors import ConnectorError
 from connector.store import connections, inbox, links, runs, workspaces
@@ -27,6 +28,7 @@ from .builders import (
     a_home,
     a_kept_row,
     a_leased_run,
+    a_new_run,
     a_workspace,
     add_event,
     an_event,
@@ -59,6 +61,9 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
         s, w, a.home.connection_id, secret_sealed="stolen"
     ),
     "connections.mark": lambda s, w, a: connections.mark(s, w, a.home.connection_id, "revoked"),
+    "connections.set_paused": lambda s, w, a: connections.set_paused(
+        s, w, a.home.connection_id, paused=True
+    ),
     "connections.disconnect": lambda s, w, a: connections.disconnect(s, w, a.home.connection_id),
     "connections.touch_synced": lambda s, w, a: connections.touch_synced(s, w, a.home.connection_id, NOW),
     "connections.get": lambda s, w, a: connections.get(s, w, a.home.connection_id),
@@ -76,6 +81,10 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "links.see": lambda s, w, a: links.see(s, w, [a.link_id], run=999),
     "links.release": lambda s, w, _: links.release(s, w, "drain-1"),
     "runs.get": lambda s, w, _: runs.get(s, w, "run-of-a"),
+    "runs.pause_idle": lambda s, w, _: runs.pause_idle(s, w, "idle-connection"),
+    "runs.resume": lambda s, w, _: runs.resume(s, w, "paused-connection", NOW),
+    "runs.cancel": lambda s, w, a: runs.cancel(s, w, a.home.connection_id, NOW),
+    "runs.refs_to_retry": lambda s, w, a: runs.refs_to_retry(s, w, a.run_number, (), None),
     "runs.of_workspace": lambda s, w, _: runs.of_workspace(s, w),
     "runs.entries": lambda s, w, a: runs.entries(s, w, a.run_number),
     "inbox.pending": lambda s, w, a: inbox.pending(s, w, a.home.connection_id, NOW, 10),
@@ -166,7 +175,13 @@ def workspace_a(database: Database) -> World:
     link = claim(database, home, [REF])[REF]
     with database.transaction() as session:
         links.keep(session, "run-1", [a_kept_row(link, crm_id="crm-of-a")])
-        runs.log(session, run, [an_outcome()._replace(title="of-a")], NOW)
+        failure = an_outcome(ref=Ref("whop", "member", "mber-of-a"), result=Result.FAILED)
+        runs.log(session, run, [an_outcome(title="of-a"), failure], NOW)
+        for place in ("idle", "paused"):
+            id_ = f"{place}-connection"
+            connections.add_or_revive(session, a_connection("workspace-of-a", id=id_, company_id=place))
+            runs.start(session, a_new_run(home, connection_id=id_, id=f"{place}-run-of-a"))
+        runs.pause_idle(session, "workspace-of-a", "paused-connection")
     add_event(database, an_event(home, body=b"of-a"))
     with database.reading() as session:
         (event,) = inbox.pending(session, home.workspace_id, home.connection_id, NOW, 10)

@@ -1,0 +1,76 @@
+"""What an admin does with syncs besides starting them: pause, resume, try again, disconnect."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from connector.errors import RefusedError
+from connector.store import connections, runs
+from connector.store.runs import NewRun
+from connector.sync import mirror
+from connector.sync.mirror import Tools
+
+
+def pause(tools: Tools, workspace_id: str, connection_id: str) -> None:
+    """No sync of this connection goes on; one under way stops after the records in hand, its place kept."""
+    with tools.database.transaction() as session:
+        connections.set_paused(session, workspace_id, connection_id, paused=True)
+        runs.pause_idle(session, workspace_id, connection_id)
+
+
+def resume(tools: Tools, workspace_id: str, connection_id: str) -> None:
+    """Syncs go on; one that was paused goes on where it stopped."""
+    with tools.database.transaction() as session:
+        connections.set_paused(session, workspace_id, connection_id, paused=False)
+        resumed = runs.resume(session, workspace_id, connection_id, tools.clock())
+    for run in resumed:
+        mirror.ring(tools, run)
+
+
+def retry(
+    tools: Tools,
+    workspace_id: str,
+    run_id: str,
+    *,
+    entry_ids: Sequence[int] = (),
+    error_code: str | None = None,
+    why: str,
+    correlation_id: str,
+) -> str:
+    """Take records of a run again: the given log entries, else every failure (of one cause).
+
+    Gives the new run's id. Raises RefusedError when there is nothing to try again, or a sync of the
+    connection is under way.
+    """
+    with tools.database.reading() as session:
+        run = runs.get(session, workspace_id, run_id)
+        refs = runs.refs_to_retry(session, workspace_id, run.number, entry_ids, error_code)
+        connection = connections.get(session, workspace_id, run.connection_id)
+    if not refs:
+        raise RefusedError("There is no failed record left to try again.", code="nothing_to_retry")
+    mirror.check_may_run(connection)
+    id_ = str(uuid.uuid4())
+    new = NewRun(
+        id=id_,
+        workspace_id=workspace_id,
+        connection_id=run.connection_id,
+        type="repair",
+        why=why,
+        correlation_id=correlation_id,
+        now=tools.clock(),
+        checkpoint={"refs": refs},
+    )
+    with tools.database.transaction() as session:
+        runs.start(session, new)
+        started = runs.by_id(session, id_)
+    mirror.ring(tools, started)
+    return id_
+
+
+def disconnect(tools: Tools, workspace_id: str, connection_id: str) -> None:
+    """Forget the credential. What was synced, the links and the log stay; a run under way is cancelled."""
+    with tools.database.transaction() as session:
+        connections.get(session, workspace_id, connection_id)
+        connections.disconnect(session, workspace_id, connection_id)
+        runs.cancel(session, workspace_id, connection_id, tools.clock())
