@@ -8,6 +8,7 @@ one transaction. A worker killed anywhere costs at most one window, and none of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,7 +33,7 @@ from connector.core.plan import (
     plan_write,
     value_hash,
 )
-from connector.core.records import BadRecord, MappedRecord, Page, Ref, SourceRecord, Values
+from connector.core.records import AbsentRecord, BadRecord, MappedRecord, Page, Ref, SourceRecord, Values
 from connector.errors import ConnectorError, ParentMissingError, RecordError, TryLaterError
 from connector.ports import Clock, Reader, Seek, Writer
 from connector.store import links, runs
@@ -123,7 +124,12 @@ def _map(mapping: Mapping, pages: Sequence[Page]) -> list[Item]:
     return items
 
 
-def _map_one(item: Item, record: SourceRecord | BadRecord, mapping: Mapping, seen: set[Ref]) -> None:
+def _map_one(
+    item: Item, record: SourceRecord | BadRecord | AbsentRecord, mapping: Mapping, seen: set[Ref]
+) -> None:
+    if isinstance(record, AbsentRecord):
+        item.plan, item.quick = _skip(record.ref, mapping, Reason.GONE), True
+        return
     if isinstance(record, BadRecord):
         item.plan = plan_failure(record.ref, mapping.object.name, _as_ours(record.ref, record.error))
         item.quick = record.ref in seen or not record.ref.id  # nothing to remember it by
@@ -238,10 +244,9 @@ def _fetch_parents(scope: Scope, rule: LinkRule, missing: Sequence[Ref]) -> None
 
 def _is_left_out(record: SourceRecord | BadRecord, mapping: Mapping) -> bool:
     # It has no link by which it would be known: told at each of its children, it would be counted again.
-    try:
+    with suppress(Exception):  # what is wrong with it is told on the road
         return isinstance(record, SourceRecord) and map_record(record, mapping) is None
-    except Exception:  # what is wrong with it is told on the road
-        return False
+    return False
 
 
 def _point(item: Item, rule: LinkRule, known: dict[Ref, Link]) -> None:

@@ -1,0 +1,171 @@
+"""The bell on a real Redis, and jobs as a worker runs them: short, and safe to ring for twice."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+import structlog
+from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from scene import Scene, Service, built, environment, total
+
+from connector import jobs, schedule
+from connector.cli.worker import work
+from connector.jobqueue import QUEUES, RqBell, connect
+from connector.sync import mirror
+
+Burst = Callable[[], None]
+
+
+@pytest.fixture
+def backend() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def installed(
+    database_url: str, redis_url: str, whop: Service, twenty: Service, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Scene]:
+    """A scene whose settings are those of this process, as a worker's are, with the real bell and clock."""
+    env = environment(database_url, whop.url, redis_url, FLASK_SKIP_DOTENV="1")
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with closing(built(env)) as parts:
+        scene = Scene(whop, twenty, parts)
+        scene.bell = parts.tools.queue  # type: ignore[assignment]
+        scene.clock = parts.tools.clock  # type: ignore[assignment]
+        yield scene.connect()
+
+
+@pytest.fixture
+def burst(redis_url: str) -> Iterator[Burst]:
+    """Run what has been rung for, until the queues are empty."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    threshold = gc.get_threshold()
+
+    def run() -> None:
+        with connect(redis_url) as redis:
+            work(redis, QUEUES, burst=True)
+
+    yield run
+    if jobs._parts.cache_info().currsize:
+        jobs._parts().close()
+    jobs._parts.cache_clear()
+    structlog.reset_defaults()
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def waiting(redis_url: str) -> list[Job]:
+    with connect(redis_url) as redis:
+        queues = [Queue(name, connection=redis, serializer=JSONSerializer) for name in QUEUES]
+        return [job for queue in queues for job in queue.jobs]
+
+
+def test_a_worker_brings_a_run_to_its_end(installed: Scene, burst: Burst) -> None:
+    run_id = installed.start()
+
+    burst()
+
+    run = installed.run(run_id)
+    assert run.status == "success"
+    assert total(run) == 105
+
+
+def test_ringing_many_times_does_the_work_once(installed: Scene, burst: Burst) -> None:
+    run_id = installed.start()
+    for _ in range(5):
+        mirror.ring(installed.tools, installed.run(run_id))
+
+    burst()
+
+    assert total(installed.run(run_id)) == 105
+    assert installed.twenty.ask("GET", "/stats")["rows"]["created"]["person"] == 38
+
+
+def test_a_flushed_queue_is_filled_again_by_the_sweep(installed: Scene, redis_url: str, burst: Burst) -> None:
+    run_id = installed.start()
+    with connect(redis_url) as redis:
+        redis.flushall()
+    burst()
+    assert installed.run(run_id).status == "queued"
+
+    installed.tools.queue.ring("sweep", "webhooks")
+    burst()
+
+    assert installed.run(run_id).status == "success"
+
+
+def test_a_job_carries_ids_alone_and_as_json(installed: Scene, redis_url: str) -> None:
+    run_id = installed.start()
+
+    (job,) = waiting(redis_url)
+
+    assert (job.func_name, job.args, job.kwargs) == ("connector.jobs.advance_run", [], {"run_id": run_id})
+    assert job.origin == "full"
+
+
+def test_every_tick_names_a_job_and_a_queue_that_exist() -> None:
+    for tick in schedule.TICKS:
+        assert callable(getattr(jobs, tick.job))
+        assert tick.queue in QUEUES
+
+
+class Impatient(threading.Event):
+    """Whoever waits for it moves its clock instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.now += timeout or 0.0
+        return self.is_set()
+
+
+class CountingBell:
+    """Stops the scheduler after so many rings."""
+
+    def __init__(self, stop: Impatient, rings: int) -> None:
+        self.stop, self.left = stop, rings
+        self.rung: list[tuple[float, str, str, int | None]] = []
+
+    def ring(self, job: str, queue: str, *, expires: int | None = None, **_ids: str) -> None:
+        self.rung.append((self.stop.now, job, queue, expires))
+        if len(self.rung) == self.left:
+            self.stop.set()
+
+
+def test_the_scheduler_rings_at_once_and_at_each_tick() -> None:
+    stop = Impatient()
+    bell = CountingBell(stop, 3)
+
+    schedule.run(bell, stop, monotonic=stop.monotonic, ticks=[schedule.Tick("sweep", "webhooks", 5)])
+
+    assert bell.rung == [(moment, "sweep", "webhooks", 5) for moment in (0.0, 5.0, 10.0)]
+
+
+def test_the_scheduler_outlives_a_queue_that_does_not_answer() -> None:
+    stop = Impatient()
+    out_of_order = RqBell(connect("unix:///nowhere/redis.sock"))
+
+    class Silent(CountingBell):
+        def ring(self, job: str, queue: str, *, expires: int | None = None, **ids: str) -> None:
+            super().ring(job, queue, expires=expires, **ids)
+            out_of_order.ring(job, queue, expires=expires, **ids)
+
+    bell = Silent(stop, 3)
+    schedule.run(bell, stop, monotonic=stop.monotonic)
+
+    assert len(bell.rung) == 3
