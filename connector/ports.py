@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -23,6 +23,24 @@ class SourceAccount:
     company_id: str
     title: str
     missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What an OAuth server gave. ``scopes`` is None where it did not say what was granted."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    expires_in: int
+    scopes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """Who granted access; ``name`` may be empty."""
+
+    id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,40 @@ class Reader(Protocol):
 
     def fetch(self, kind: str, ids: Sequence[str]) -> dict[str, SourceRecord | BadRecord]:
         """The records of these ids; one that the source does not have (404) is absent."""
+        ...
+
+
+class TokenClient(Protocol):
+    """Speaks OAuth with a source. No method sends anything twice: codes and refresh tokens work once."""
+
+    def authorize_url(
+        self, scopes: Sequence[str], *, state: str, verifier: str, nonce: str, company_id: str | None
+    ) -> str:
+        """Where to send the browser. Opens nothing."""
+        ...
+
+    def exchange(self, code: str, *, verifier: str, nonce: str, redirect_uri: str) -> Tokens:
+        """The tokens for a code. Raises RefusedError saying why not, TryLaterError."""
+        ...
+
+    def refresh(self, refresh_token: str, *, company_id: str | None) -> Tokens:
+        """New tokens, in place of the old ones, which end.
+
+        Raises ReconnectError (code ``whop_grant``) when the grant is gone, TryLaterError with the code
+        ``whop_refresh_unanswered`` when it is not known whether the old token was used up.
+        """
+        ...
+
+    def approver(self, access_token: str) -> Approver:
+        """Who granted this token."""
+        ...
+
+    def companies(self, access_token: str) -> list[SourceAccount]:
+        """Every company that the token opens."""
+        ...
+
+    def revoke(self, refresh_token: str) -> None:
+        """End a grant. An access token lives on until its hour is over."""
         ...
 
 

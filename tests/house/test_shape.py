@@ -24,7 +24,6 @@ LONG_MODULES = {
     "mapping_files/lines.py": (320, "one reader for one kind of line"),
     "store/runs.py": (360, "one table, its lease and its log: no half of it is understood alone"),
     "sync/mirror.py": (360, "the life of one run, from its lease to its end"),
-    "sync/steps.py": (520, "the one road of a record, in the order in which it is travelled"),
 }
 
 

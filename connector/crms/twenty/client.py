@@ -77,7 +77,8 @@ class TwentyClient:
         if not isinstance(body, Mapping) or (answer.status >= 400 and "errors" not in body):
             raise refusals.read(refusals.of_rest(body, answer.status))
         if errors := body.get("errors"):
-            raise refusals.read(refusals.of_graphql(errors[0], answer.status))
+            first = errors[0] if isinstance(errors, list) else errors
+            raise refusals.read(refusals.of_graphql(first, answer.status))
         data = body.get("data")
         if not isinstance(data, Mapping):
             raise TryLaterError("Twenty answered without data.", code="crm_unavailable")

@@ -1,198 +1,164 @@
-"""Twenty's field types: what a value looks like canonically, in an answer, and in a request.
+"""Twenty's field types: how each is asked for, compared and sent, and the objects that every Twenty has.
 
-Canonical is what two equal values have in common however Twenty stores them: empty text is None, e-mails
-are lower case, a phone is its E.164 text, a link has a lower-case host and no trailing slash. Composites
-keep only the parts we may own; ``as_input`` joins them with the parts that are not ours, because Twenty
-empties what is left out of e-mails, phones and links.
+Twenty empties what is left out of e-mails, phones and links, so ``as_change`` sends them whole, with the
+parts that are not ours as they are. One thing it does cannot be helped: where a person keeps further links
+beside the one we empty, Twenty moves the first of them up.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from connector.core.catalogue import CrmCatalogue, CrmObject, CrmType
-from connector.core.mapping import ValueProblem
-
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+from connector.crms.twenty import values
+from connector.crms.twenty.values import select_value
 
 Raw = Any
 """A value as Twenty's API gives it."""
 
 
-def _text(value: Any) -> str | None:
-    if not isinstance(value, str):
-        raise ValueProblem("text", value)
-    return value.replace("\x00", "") or None
-
-
-def _number(value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueProblem("a number", value)
-    return value
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueProblem("true or false", value)
-    return value
-
-
-def _time(value: Any) -> str:
-    if not isinstance(value, str) or not _TIME.fullmatch(value):
-        raise ValueProblem("a time in UTC", value)
-    return value
-
-
-def _currency(value: Any) -> dict[str, Any] | None:
-    micros, code = value.get("amountMicros"), value.get("currencyCode")
-    return None if micros is None else {"amountMicros": int(micros), "currencyCode": code or None}
-
-
-def _full_name(value: Any) -> dict[str, str] | None:
-    if isinstance(value, str):
-        value = {"firstName": value, "lastName": ""}
-    name = {part: (value.get(part) or "").replace("\x00", "") for part in ("firstName", "lastName")}
-    return name if any(name.values()) else None
-
-
-def _email(value: Any) -> dict[str, str] | None:
-    address = value.get("primaryEmail") if isinstance(value, Mapping) else _text(value)
-    return {"primaryEmail": address.lower()} if address else None
-
-
-def _phone(value: Any) -> dict[str, str] | None:
-    if isinstance(value, Mapping):
-        number = value.get("primaryPhoneNumber") or ""
-        code = "" if number.startswith("+") else (value.get("primaryPhoneCallingCode") or "")
-        value = f"{code}{number}"
-    return {"primaryPhoneNumber": value} if value else None
-
-
-def _link(value: Any) -> dict[str, str] | None:
-    url = value.get("primaryLinkUrl") if isinstance(value, Mapping) else _text(value)
-    if not url:
-        return None
-    parts = urlsplit(url)
-    path = parts.path.rstrip("/") if not (parts.query or parts.fragment) else parts.path
-    return {"primaryLinkUrl": urlunsplit(parts._replace(netloc=parts.netloc.lower(), path=path))}
-
-
 @dataclass(frozen=True, slots=True)
 class TwentyType:
-    """One of our type words in Twenty's terms. ``parts`` are the sub-fields to select of a composite."""
+    """One of our type words in Twenty's terms.
+
+    ``read`` takes a stored value, ``send`` a canonical one and the stored one beside it ({} for a new
+    record); without them the value is as it is. ``key`` is what a look-up by this field asks for.
+    ``parts`` are a composite's sub-fields.
+    """
 
     name: str
-    canonical: Callable[[Any], Any]
     accepts: frozenset[str]
+    canonical: Callable[[Any], Any]
+    read: Callable[[Raw], Any] | None = None
+    send: Callable[[Any, Mapping[str, Any]], Raw] | None = None
+    key: Callable[[str], str] = values.same
     parts: tuple[str, ...] = ()
 
 
-def _type(name: str, canonical: Callable[[Any], Any], accepts: str, *parts: str) -> TwentyType:
-    return TwentyType(name, canonical, frozenset(accepts.split()), parts)
-
-
-TYPES: Mapping[str, TwentyType] = {
-    "text": _type("TEXT", _text, "text id time"),
-    "number": _type("NUMBER", _number, "number"),
-    "boolean": _type("BOOLEAN", _boolean, "boolean"),
-    "date_time": _type("DATE_TIME", _time, "time"),
-    "select": _type("SELECT", _text, "text id"),
-    "currency": _type("CURRENCY", _currency, "currency", "amountMicros", "currencyCode"),
-    "full_name": _type("FULL_NAME", _full_name, "full_name text", "firstName", "lastName"),
-    "emails": _type("EMAILS", _email, "text", "primaryEmail", "additionalEmails"),
-    "phones": _type(
-        "PHONES",
-        _phone,
-        "text",
-        "primaryPhoneNumber",
-        "primaryPhoneCountryCode",
-        "primaryPhoneCallingCode",
-        "additionalPhones",
-    ),
-    "links": _type("LINKS", _link, "text", "primaryLinkUrl", "primaryLinkLabel", "secondaryLinks"),
-    "relation": _type("RELATION", _text, "id"),
-}
-
-
-def canonical(type_: str, raw: Raw) -> Any:
-    """A value of an answer in canonical form; what a person typed in an odd way is never an error."""
-    if raw is None or raw == "":
-        return None
-    try:
-        return TYPES[type_].canonical(raw)
-    except ValueProblem:
-        return raw
-
-
-def selection(type_: str, name: str) -> str:
-    """How a query asks for this field."""
-    if type_ == "relation":
-        return f"{name}Id"
-    parts = TYPES[type_].parts
-    return f"{name}{{{' '.join(parts)}}}" if parts else name
-
-
-def answer_key(type_: str, name: str) -> str:
-    """The name under which a row of an answer carries this field."""
-    return f"{name}Id" if type_ == "relation" else name
-
-
-def as_input(type_: str, name: str, value: Any, raw: Mapping[str, Any]) -> tuple[str, Any]:
-    """Name and value for a create or an update; ``raw`` is the row as it is, empty for a create."""
-    make = _WHOLE.get(type_)
-    if make is not None:
-        return name, make(value or {}, raw.get(name) or {})
-    return answer_key(type_, name), value
-
-
-def _whole_emails(value: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+def _send_emails(value: Any, now: Mapping[str, Any]) -> Raw:
     return {
-        "primaryEmail": value.get("primaryEmail", ""),
+        "primaryEmail": value["primaryEmail"] if value else "",
         "additionalEmails": now.get("additionalEmails") or [],
     }
 
 
-def _whole_phones(value: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+def _send_phones(value: Any, now: Mapping[str, Any]) -> Raw:
     # The number alone, in E.164: the server derives country and calling code from it, and refuses a
     # pair that does not fit.
     return {
-        "primaryPhoneNumber": value.get("primaryPhoneNumber", ""),
+        "primaryPhoneNumber": value["primaryPhoneNumber"] if value else "",
         "additionalPhones": now.get("additionalPhones") or [],
     }
 
 
-def _whole_links(value: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+def _send_links(value: Any, now: Mapping[str, Any]) -> Raw:
     return {
-        "primaryLinkUrl": value.get("primaryLinkUrl", ""),
-        "primaryLinkLabel": now.get("primaryLinkLabel") or "",
+        "primaryLinkUrl": values.sent_link(value["primaryLinkUrl"]) if value else "",
+        "primaryLinkLabel": (now.get("primaryLinkLabel") or "") if value else "",
         "secondaryLinks": now.get("secondaryLinks") or [],
     }
 
 
-def _whole_name(value: Mapping[str, Any], _now: Mapping[str, Any]) -> dict[str, Any]:
-    return {"firstName": value.get("firstName", ""), "lastName": value.get("lastName", "")}
+def _send_name(value: Any, _now: Mapping[str, Any]) -> Raw:
+    return value or {"firstName": "", "lastName": ""}
 
 
-def _whole_currency(value: Mapping[str, Any], _now: Mapping[str, Any]) -> dict[str, Any]:
-    return {"amountMicros": value.get("amountMicros"), "currencyCode": value.get("currencyCode")}
+def _send_currency(value: Any, _now: Mapping[str, Any]) -> Raw:
+    return value or {"amountMicros": None, "currencyCode": None}
 
 
-_WHOLE: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]] = {
-    "emails": _whole_emails,
-    "phones": _whole_phones,
-    "links": _whole_links,
-    "full_name": _whole_name,
-    "currency": _whole_currency,
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+TYPES: Mapping[str, TwentyType] = {
+    "text": TwentyType("TEXT", _words("text id time"), values.text),
+    "number": TwentyType("NUMBER", _words("number"), values.number, values.stored_number),
+    "boolean": TwentyType("BOOLEAN", _words("boolean"), values.boolean),
+    "date_time": TwentyType("DATE_TIME", _words("time"), values.time, values.stored_time),
+    "select": TwentyType("SELECT", _words("text id"), values.text),
+    "currency": TwentyType(
+        "CURRENCY",
+        _words("currency"),
+        values.currency,
+        values.stored_currency,
+        _send_currency,
+        parts=("amountMicros", "currencyCode"),
+    ),
+    "full_name": TwentyType(
+        "FULL_NAME",
+        _words("full_name text"),
+        values.full_name,
+        values.stored_name,
+        _send_name,
+        parts=("firstName", "lastName"),
+    ),
+    "emails": TwentyType(
+        "EMAILS",
+        _words("text"),
+        values.emails,
+        values.stored_emails,
+        _send_emails,
+        parts=("primaryEmail", "additionalEmails"),
+    ),
+    "phones": TwentyType(
+        "PHONES",
+        _words("text"),
+        values.phones,
+        values.stored_phones,
+        _send_phones,
+        key=values.key_of_phone,
+        parts=(
+            "primaryPhoneNumber",
+            "primaryPhoneCountryCode",
+            "primaryPhoneCallingCode",
+            "additionalPhones",
+        ),
+    ),
+    "links": TwentyType(
+        "LINKS",
+        _words("text"),
+        values.links,
+        values.stored_links,
+        _send_links,
+        parts=("primaryLinkUrl", "primaryLinkLabel", "secondaryLinks"),
+    ),
+    "relation": TwentyType("RELATION", _words("id"), values.text),
 }
 
 
-def select_value(label: str) -> str:
-    """The stored value of an option: UPPER_SNAKE of its label."""
-    return re.sub(r"[^A-Z0-9]+", "_", label.upper()).strip("_")
+def read_back(type_: str, raw: Raw) -> Any:
+    """A stored value in canonical form; never raises, whatever is stored."""
+    if not raw and not is_said(raw):
+        return None
+    read = TYPES[type_].read
+    return read(raw) if read else raw
+
+
+def is_said(raw: Raw) -> bool:
+    """Whether a value that Python takes for false says something: 0 and false do, nothing and "" do not."""
+    return isinstance(raw, (int, float))
+
+
+def selection(type_: str, name: str) -> str:
+    """How a query asks for this field."""
+    parts = TYPES[type_].parts
+    return f"{name}{{{' '.join(parts)}}}" if parts else answer_key(type_, name)
+
+
+def answer_key(type_: str, name: str) -> str:
+    """The name under which a row of an answer carries this field, and a request sends it."""
+    return f"{name}Id" if type_ == "relation" else name
+
+
+def as_change(type_: str, value: Any, now: Raw) -> Raw:
+    """What to send for a canonical value; ``now`` is what the row holds, None for a new record."""
+    send = TYPES[type_].send
+    if send is None:
+        return value
+    return send(value, now if isinstance(now, dict) else {})
 
 
 _PERSON = {
@@ -214,11 +180,18 @@ _OPPORTUNITY = {
 }
 _COMPANY = {"name": "text", "domainName": "links"}
 
-# packages/twenty-shared/src/metadata/constants of version 2.19: the names a custom field may not have.
+# packages/twenty-shared/src/metadata/constants of version 2.19: the names that an object or a custom
+# field may not have, and those that every object has already.
 _RESERVED = (
-    "id createdAt updatedAt deletedAt createdBy updatedBy position searchVector field fields type object "
-    "objects event events plan plans user users role roles link links currency address search job jobs "
-    "workspace workspaces"
+    "id createdAt updatedAt deletedAt createdBy updatedBy position searchVector timelineActivities "
+    "attachments noteTargets taskTargets currency currencies fullName fullNames address addresses search "
+    "connect disconnect aggregate indices"
+)
+_RESERVED_PAIRS = (
+    "approvedAccessDomain appToken billingCustomer billingEntitlement billingMeter billingPrice "
+    "billingProduct billingSubscription billingSubscriptionItem featureFlag keyValuePair postgresCredential "
+    "twoFactorMethod user userWorkspace workspace role roleTarget view viewField viewFilter viewGroup "
+    "viewSort plan event field link type object relation application job file actor index"
 )
 
 CATALOGUE = CrmCatalogue(
@@ -232,6 +205,6 @@ CATALOGUE = CrmCatalogue(
             {"company": "company", "pointOfContact": "person", "owner": "workspaceMember"},
         ),
     },
-    reserved=frozenset(_RESERVED.split()),
+    reserved=_words(_RESERVED) | {f"{name}{end}" for name in _RESERVED_PAIRS.split() for end in ("", "s")},
     select_value=select_value,
 )

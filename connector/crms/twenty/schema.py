@@ -7,16 +7,17 @@ there is ever changed, except that options are added to a select field of ours.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from typing import Any
 
 from connector.core.mapping import FieldSpec, Mapping, ObjectSpec
 from connector.crms.twenty.client import TwentyClient
-from connector.crms.twenty.fields import TYPES, select_value
+from connector.crms.twenty.fields import CATALOGUE, TYPES
 from connector.crms.twenty.refusals import Refusal
-from connector.errors import SchemaError
+from connector.crms.twenty.values import select_value
+from connector.errors import SchemaError, TryLaterError
 from connector.ports import SchemaStep
 
 _COLORS = ("green", "red", "gray", "orange", "blue", "purple", "turquoise", "yellow", "pink", "sky")
@@ -54,17 +55,26 @@ class TwentySchema:
         return [step for want in _wanted(mappings) for step in _compare(want, there)]
 
     def apply(self, mappings: Collection[Mapping]) -> list[SchemaStep]:
-        """Create what is missing, objects before fields before relations; what is there is left alone."""
-        steps = self.plan(mappings)
+        """Create what is missing, objects before fields before relations; what is there is left alone.
+
+        Cut off anywhere, it goes on where it stopped when it is called again.
+        """
+        there, wants = self._objects(), _wanted(mappings)
+        steps = [step for want in wants for step in _compare(want, there)]
         if conflicts := [step for step in steps if step.do == "conflict"]:
             raise SchemaError(
                 "\n".join(step.why for step in conflicts),
                 code="crm_schema_conflict",
                 remedy="Mend these in Twenty under Settings, Data model, then try again.",
             )
-        wants = {want.spec.name: want for want in _wanted(mappings)}
-        for step in _in_order(steps):
-            self._carry_out(step, wants[step.object])
+        by_name = {want.spec.name: want for want in wants}
+        objects = [step for step in steps if step.field is None and step.do == "create"]
+        for step in objects:
+            self._post("objects", _object_body(by_name[step.object].spec), step)
+        if objects:  # their ids, for their fields and for relations to them
+            there = self._objects()
+        for step in _fields_in_order(steps):
+            self._make_field(by_name[step.object], step, there)
         return steps
 
     def _objects(self) -> dict[str, Json]:
@@ -73,33 +83,48 @@ class TwentySchema:
         after = ""
         while True:
             body = self._client.rest("GET", f"/rest/metadata/objects?limit=200{after}")
-            data = body["data"]
-            page = data["objects"] if isinstance(data, dict) else data
+            page, more = _page(body)
             found.update({object_["nameSingular"]: object_ for object_ in page})
-            info = body.get("pageInfo") or {}
-            if not page or not info.get("hasNextPage"):
+            if not page or not more:
                 return found
             after = f"&starting_after={page[-1]['id']}"
 
-    def _carry_out(self, step: SchemaStep, want: Want) -> None:
-        try:
-            if step.field is None:
-                self._client.rest("POST", "/rest/metadata/objects", _object_body(want.spec))
-            else:
-                spec = next(one for one in want.fields if one.name == step.field)
-                self._create_field(want.spec, spec, add_options=step.do == "options")
-        except Refusal as refusal:
-            why = f"Twenty refused {step.label}: {refusal}"
-            raise SchemaError(why, code="crm_schema_refused") from refusal
+    def _make_field(self, want: Want, step: SchemaStep, there: MappingType[str, Json]) -> None:
+        spec = next(one for one in want.fields if one.name == step.field)
+        owner = there[want.spec.name]
+        if step.do == "options":
+            field = _fields(owner)[spec.name]
+            # Options sent without their id would get new ones, and views that filter by them would break.
+            options = [*field["options"], *_new_options(field, spec)]
+            self._send("PATCH", f"fields/{field['id']}", {"options": options}, step)
+        else:
+            self._post("fields", _field_body(want.spec, spec, owner, there), step)
 
-    def _create_field(self, owner: ObjectSpec, spec: FieldSpec, *, add_options: bool) -> None:
-        there = self._objects()
-        if add_options:
-            field = _fields(there[owner.name])[spec.name]
-            options = {"options": [*field["options"], *_new_options(field, spec)]}
-            self._client.rest("PATCH", f"/rest/metadata/fields/{field['id']}", options)
-            return
-        self._client.rest("POST", "/rest/metadata/fields", _field_body(spec, there[owner.name]["id"], there))
+    def _post(self, path: str, body: Json, step: SchemaStep) -> None:
+        self._send("POST", path, body, step)
+
+    def _send(self, method: str, path: str, body: Json, step: SchemaStep) -> None:
+        try:
+            self._client.rest(method, f"/rest/metadata/{path}", body)
+        except Refusal as refusal:
+            where = ".".join(part for part in (step.object, step.field) if part)
+            raise SchemaError(
+                f"Twenty refused to make {where} ({step.label}): {refusal}",
+                code="crm_schema_refused",
+                remedy="Mend this in Twenty under Settings, Data model, or in the mapping file; try again.",
+            ) from refusal
+
+
+def _page(body: Any) -> tuple[list[Json], bool]:
+    """The objects of an answer of either shape, and whether more follow."""
+    try:
+        data = body["data"]
+        page = data["objects"] if isinstance(data, dict) else data
+        return list(page), bool((body.get("pageInfo") or {}).get("hasNextPage"))
+    except (KeyError, TypeError):
+        raise TryLaterError(
+            "Twenty's list of objects cannot be read.", code="crm_answer_incomplete"
+        ) from None
 
 
 def _wanted(mappings: Collection[Mapping]) -> list[Want]:
@@ -114,30 +139,56 @@ def _wanted(mappings: Collection[Mapping]) -> list[Want]:
 
 def _compare(want: Want, there: MappingType[str, Json]) -> Iterator[SchemaStep]:
     spec, found = want.spec, there.get(want.spec.name)
-    if found is None and not spec.declared:
-        yield _conflict(spec.name, None, f"Twenty has no object {spec.name}.")
-        return
-    if found is not None and found.get("isActive") is False:
-        yield _conflict(spec.name, None, f"The object {spec.name} is deactivated in Twenty: activate it.")
+    if why := _object_misfit(spec, found, there):
+        yield _conflict(spec.name, None, why)
         return
     yield SchemaStep("right" if found else "create", spec.name, None, "object", spec.label or spec.name)
     fields = _fields(found) if found else {}
     for field in want.fields:
-        yield _compare_field(spec, field, fields.get(field.name))
+        yield _compare_field(spec, field, fields.get(field.name), there)
 
 
-def _compare_field(owner: ObjectSpec, spec: FieldSpec, found: Json | None) -> SchemaStep:
-    where = f"{owner.name}.{spec.name}"
+def _object_misfit(spec: ObjectSpec, found: Json | None, there: MappingType[str, Json]) -> str | None:
+    if found is None and not spec.declared:
+        return f"Twenty has no object {spec.name}."
+    if found is None:
+        taken = {object_["namePlural"]: name for name, object_ in there.items()}
+        for name in (spec.name, spec.plural):
+            if name in CATALOGUE.reserved:
+                return f"{name} is a name that Twenty keeps for itself: give the object another one."
+            if name in taken:
+                return f"{name} is the plural of the object {taken[name]} in Twenty: give the object another."
+        return None
+    if found.get("isActive") is False:
+        return f"The object {spec.name} is deactivated in Twenty: activate it."
+    if found["namePlural"] != spec.plural:
+        return f"The plural of {spec.name} is {found['namePlural']} in Twenty, {spec.plural} in the mapping."
+    return None
+
+
+def _compare_field(
+    owner: ObjectSpec, spec: FieldSpec, found: Json | None, there: MappingType[str, Json]
+) -> SchemaStep:
     label = f"{owner.label or owner.name}: {spec.label or spec.name}"
-    made_with_object = found is None and owner.declared and spec.name == "name"
-    if found is None and not spec.declared and not made_with_object:
-        return _conflict(owner.name, spec.name, f"Twenty has no field {where}.")
-    if found is not None and (why := _misfit(where, spec, found)):
+    made_with_object = found is None and owner.declared and owner.name not in there and spec.name == "name"
+    if made_with_object:
+        return SchemaStep("right", owner.name, spec.name, spec.type, label)
+    where = f"{owner.name}.{spec.name}"
+    why = _absent(where, spec) if found is None else _misfit(where, spec, found)
+    if why:
         return _conflict(owner.name, spec.name, why)
-    if found is not None and spec.declared and _new_options(found, spec):
-        return SchemaStep("options", owner.name, spec.name, spec.type, label)
-    do = "right" if found is not None or made_with_object else "create"
+    if found is None:
+        return SchemaStep("create", owner.name, spec.name, spec.type, label)
+    do = "options" if spec.declared and _new_options(found, spec) else "right"
     return SchemaStep(do, owner.name, spec.name, spec.type, label)
+
+
+def _absent(where: str, spec: FieldSpec) -> str | None:
+    if not spec.declared:
+        return f"Twenty has no field {where}: take it out of the mapping, or make it in Twenty."
+    if spec.name in CATALOGUE.reserved:
+        return f"{where} has a name that Twenty keeps for itself: give the field another one."
+    return None
 
 
 def _misfit(where: str, spec: FieldSpec, found: Json) -> str | None:
@@ -147,25 +198,34 @@ def _misfit(where: str, spec: FieldSpec, found: Json) -> str | None:
         return f"{where} is deactivated in Twenty: activate it."
     if spec.unique and not found.get("isUnique"):
         return f"{where} is not unique in Twenty: make it unique, or delete it so that it is made anew."
+    kind = (found.get("settings") or {}).get("relationType")
+    if spec.type == "relation" and kind not in (None, "MANY_TO_ONE"):
+        return f"{where} points to many records in Twenty; the mapping needs a field that points to one."
     if missing := [option["label"] for option in _new_options(found, spec) if not spec.declared]:
         return f"{where} lacks the options {', '.join(missing)} in Twenty: add them, or change the mapping."
     return None
 
 
 def _new_options(found: Json, spec: FieldSpec) -> list[dict[str, Any]]:
-    there = {option["value"] for option in found.get("options") or ()}
-    return [option for option in _options(spec, len(there)) if option["value"] not in there]
+    """The options that are to be added, after those that are there."""
+    there = found.get("options") or ()
+    values = {option["value"] for option in there}
+    last = max((option.get("position") or 0 for option in there), default=-1)
+    return _options([label for label in spec.options if select_value(label) not in values], int(last) + 1)
 
 
-def _options(spec: FieldSpec, start: int = 0) -> list[dict[str, Any]]:
+def _options(labels: Sequence[str], start: int = 0) -> list[dict[str, Any]]:
+    by_value: dict[str, str] = {}
+    for label in labels:
+        by_value.setdefault(select_value(label), label)
     return [
         {
             "label": label,
-            "value": select_value(label),
-            "color": _COLORS[(start + position) % len(_COLORS)],
-            "position": start + position,
+            "value": value,
+            "color": _COLORS[position % len(_COLORS)],
+            "position": position,
         }
-        for position, label in enumerate(spec.options)
+        for position, (value, label) in enumerate(by_value.items(), start)
     ]
 
 
@@ -177,9 +237,9 @@ def _conflict(object_: str, field: str | None, why: str) -> SchemaStep:
     return SchemaStep("conflict", object_, field, "", field or object_, why)
 
 
-def _in_order(steps: list[SchemaStep]) -> list[SchemaStep]:
-    todo = [step for step in steps if step.do in ("create", "options")]
-    return sorted(todo, key=lambda step: (step.field is not None, step.type == "relation"))
+def _fields_in_order(steps: Collection[SchemaStep]) -> list[SchemaStep]:
+    todo = [step for step in steps if step.field is not None and step.do in ("create", "options")]
+    return sorted(todo, key=lambda step: step.type == "relation")
 
 
 def _object_body(spec: ObjectSpec) -> dict[str, Any]:
@@ -193,29 +253,40 @@ def _object_body(spec: ObjectSpec) -> dict[str, Any]:
     }
 
 
-def _field_body(spec: FieldSpec, owner_id: str, there: MappingType[str, Json]) -> dict[str, Any]:
+def _field_body(
+    owner: ObjectSpec, spec: FieldSpec, found: Json, there: MappingType[str, Json]
+) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "objectMetadataId": owner_id,
+        "objectMetadataId": found["id"],
         "type": TYPES[spec.type].name,
         "name": spec.name,
-        "label": spec.label,
+        "label": spec.label or spec.name,
         "description": spec.description,
         "icon": spec.icon or _ICONS.get(spec.type, "IconTag"),
     }
     if spec.unique:
         body["isUnique"] = True
     if spec.type == "select":
-        body["options"] = _options(spec)
+        body["options"] = _options(spec.options)
     if spec.type == "relation":
-        body["relationCreationPayload"] = _relation(spec, there)
+        body["relationCreationPayload"] = _relation(owner, spec, there)
     return body
 
 
-def _relation(spec: FieldSpec, there: MappingType[str, Json]) -> dict[str, Any]:
-    owner_label = spec.description or "Opportunities"
+def _relation(owner: ObjectSpec, spec: FieldSpec, there: MappingType[str, Json]) -> dict[str, Any]:
+    target = there.get(spec.target or "")
+    if target is None:
+        raise SchemaError(f"{owner.name}.{spec.name} points to {spec.target}, which Twenty does not have.")
+    label = owner.label_plural or f"{owner.plural[:1].upper()}{owner.plural[1:]}"
+    if any(_squeezed(name) == _squeezed(label) for name in _fields(target)):
+        label = f"{label} ({spec.label or spec.name})"  # the other side's name is made of its label
     return {
         "type": "MANY_TO_ONE",
-        "targetObjectMetadataId": there[spec.target or ""]["id"],
-        "targetFieldLabel": owner_label,
+        "targetObjectMetadataId": target["id"],
+        "targetFieldLabel": label,
         "targetFieldIcon": "IconTargetArrow",
     }
+
+
+def _squeezed(text: str) -> str:
+    return "".join(sign for sign in text if sign.isalnum()).lower()

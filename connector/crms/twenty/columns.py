@@ -1,0 +1,118 @@
+"""A mapping's fields in Twenty's terms, worked out once and not for every row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass
+from typing import Any
+
+from connector.core.mapping import FieldSpec, Mapping
+from connector.core.plan import PlannedWrite
+from connector.core.records import CrmRow
+from connector.crms.twenty import fields
+
+_META = ("id", "createdAt", "updatedAt", "deletedAt")
+_SENT_AS_IT_IS = frozenset(name for name, type_ in fields.TYPES.items() if type_.send is None)
+
+Json = MappingType[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One object as one mapping sees it. ``unique`` are the fields by which two rows can collide."""
+
+    object: str
+    plural: str
+    title: str
+    specs: MappingType[str, FieldSpec]
+    unique: tuple[str, ...]
+    links: tuple[FieldSpec, ...]
+    readers: tuple[tuple[str, str, Callable[[Any], Any] | None], ...]
+    sent: MappingType[str, tuple[str, str]]
+
+    @classmethod
+    def of(cls, mapping: Mapping) -> Columns:
+        specs = {spec.name: spec for spec in mapping.specs}
+        unique = dict.fromkeys(key.field for key in mapping.match if key.field in specs)
+        unique |= dict.fromkeys(name for name, spec in specs.items() if spec.unique)
+        types = {name: spec.type for name, spec in specs.items()}
+        keys = {name: fields.answer_key(type_, name) for name, type_ in types.items()}
+        return cls(
+            mapping.object.name,
+            mapping.object.plural,
+            _title(mapping.object.plural),
+            specs,
+            tuple(unique),
+            tuple(spec for spec in specs.values() if spec.type == "relation"),
+            tuple((name, keys[name], fields.TYPES[type_].read) for name, type_ in types.items()),
+            {name: ("" if type_ in _SENT_AS_IT_IS else type_, keys[name]) for name, type_ in types.items()},
+        )
+
+    # --- queries
+
+    @property
+    def look(self) -> str:
+        """Takes ``f`` and ``n``; answers whole rows."""
+        picks = (fields.selection(spec.type, name) for name, spec in self.specs.items())
+        return look_query(self.object, self.plural, [*_META, *picks])
+
+    def write(self, *, upsert: bool) -> str:
+        """Takes ``data``, at most a batch of rows; answers id and times of each, in an order of its own."""
+        type_, also = _title(self.object), ",upsert:true" if upsert else ""
+        head = f"mutation($data:[{type_}CreateInput!]!)"
+        return f"{head}{{{self.written}(data:$data{also}){{id createdAt updatedAt}}}}"
+
+    @property
+    def written(self) -> str:
+        """The name under which a write answers."""
+        return f"create{self.title}"
+
+    @property
+    def destroy(self) -> str:
+        """Takes ``f``; removes rows for good."""
+        return f"mutation($f:{_title(self.object)}FilterInput){{destroy{self.title}(filter:$f){{id}}}}"
+
+    # --- rows
+
+    def row(self, node: Json) -> CrmRow:
+        """A row of a look-up. Empty values are told apart here, because most are."""
+        get = node.get
+        values: dict[str, Any] = {}
+        for name, key, read in self.readers:
+            raw = get(key)
+            values[name] = (read(raw) if read else raw) if raw or fields.is_said(raw) else None
+        deleted = get("deletedAt") is not None
+        return CrmRow(node["id"], values, node, get("createdAt"), get("updatedAt"), deleted)
+
+    def input(self, write: PlannedWrite) -> dict[str, Any]:
+        """A row of a request: the id, and the values to be written."""
+        row: dict[str, Any] = {"id": write.crm_id}
+        sent, raw = self.sent, write.raw
+        for name, value in write.values.items():
+            type_, key = sent[name]
+            row[key] = fields.as_change(type_, value, raw.get(name)) if type_ else value
+        return row
+
+    # --- refusals
+
+    def field_of(self, spot: str | None, type_: str | None) -> str | None:
+        """Our field that a refusal speaks of: by the server's name for it, or the only one of a type."""
+        if spot is not None:
+            name = spot.partition(".")[0]
+            joined = name.removesuffix("Id")
+            return joined if name not in self.specs and joined in self.specs else name
+        found = [name for name, spec in self.specs.items() if spec.type == type_]
+        return found[0] if len(found) == 1 else None
+
+
+def look_query(object_: str, plural: str, picks: Iterable[str]) -> str:
+    """A query for rows by a filter ``f``; at most ``n`` of them, without which Twenty cuts at 200."""
+    return (
+        f"query($f:{_title(object_)}FilterInput,$n:Int)"
+        f"{{{plural}(filter:$f,first:$n){{edges{{node{{{' '.join(picks)}}}}}}}}}"
+    )
+
+
+def _title(name: str) -> str:
+    return name[:1].upper() + name[1:]

@@ -1,0 +1,102 @@
+"""What a record points at: resolved to CRM ids, and brought into the CRM first where it is not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from connector.core.mapping import LinkRule, Mapping, OnMissing, map_record
+from connector.core.plan import Action, Link, LinkState, PlannedWrite, Reason, plan_failure
+from connector.core.records import BadRecord, Page, Ref, SourceRecord
+from connector.errors import ParentMissingError
+from connector.store import links
+from connector.sync.scope import Item, Scope
+
+BringIn = Callable[[Mapping, Page], None]
+"""Take the records of a page through the whole road, without moving the run's place."""
+
+
+def resolve(scope: Scope, mapping: Mapping, items: Sequence[Item], bring_in: BringIn) -> None:
+    """Point each item at its parents; one whose parent failed, or may not be missing, gets its plan."""
+    for rule in mapping.links:
+        wanted = _parents_of(items, rule)
+        if wanted:
+            known = _parent_links(scope, rule, wanted, bring_in)
+            for item in items:
+                _point(item, rule, known)
+
+
+def _parents_of(items: Sequence[Item], rule: LinkRule) -> list[Ref]:
+    refs: dict[Ref, None] = {}
+    for item in items:
+        if item.plan is None and item.mapped is not None:
+            refs.update({ref: None for name, ref in item.mapped.parents if name == rule.spec.name and ref})
+    return list(refs)
+
+
+def _parent_links(scope: Scope, rule: LinkRule, wanted: list[Ref], bring_in: BringIn) -> dict[Ref, Link]:
+    known = _born(scope, rule, wanted)
+    missing = [ref for ref in wanted if ref not in known]
+    if not missing or rule.on_missing is not OnMissing.FETCH:
+        return known
+    _fetch_parents(scope, rule, missing, bring_in)
+    return known | _born(scope, rule, missing)
+
+
+def _born(scope: Scope, rule: LinkRule, refs: list[Ref]) -> dict[Ref, Link]:
+    """The parents' links, without those that a killed worker claimed for a create and never settled."""
+    with scope.database.reading() as session:
+        known = links.find(session, scope.run.workspace_id, rule.spec.target or "", refs)
+    return {
+        ref: link
+        for ref, link in known.items()
+        if link.crm_id is not None or link.state is not LinkState.LINKED
+    }
+
+
+def _fetch_parents(scope: Scope, rule: LinkRule, missing: Sequence[Ref], bring_in: BringIn) -> None:
+    """Bring absent parents into the CRM first; one that the source does not have stays absent."""
+    fetched = scope.reader.fetch(rule.kind, [ref.id for ref in missing])
+    mapping = next(
+        one for one in scope.mappings if one.kind == rule.kind and one.object.name == rule.spec.target
+    )
+    wanted = tuple(record for record in fetched.values() if not _is_left_out(record, mapping))
+    if wanted:
+        bring_in(mapping, Page(wanted, None, last=False))
+
+
+def _is_left_out(record: SourceRecord | BadRecord, mapping: Mapping) -> bool:
+    # It has no link by which it would be known: told at each of its children, it would be counted again.
+    with suppress(Exception):  # what is wrong with it is told on the road
+        return isinstance(record, SourceRecord) and map_record(record, mapping) is None
+    return False
+
+
+def _point(item: Item, rule: LinkRule, known: dict[Ref, Link]) -> None:
+    if item.plan is not None or item.mapped is None:
+        return
+    for name, ref in item.mapped.parents:
+        if name != rule.spec.name:
+            continue
+        if ref is None:
+            item.values[name] = None
+        else:
+            _point_at(item, rule, ref, known.get(ref))
+
+
+def _point_at(item: Item, rule: LinkRule, ref: Ref, parent: Link | None) -> None:
+    name = rule.spec.name
+    if parent is not None and parent.crm_id and parent.state in (LinkState.LINKED, LinkState.FAILED):
+        item.values[name] = parent.crm_id
+    elif parent is not None and parent.state is LinkState.FAILED:
+        error = ParentMissingError(f"{item.ref}: its {ref} failed, so {name} has nothing to point at.")
+        item.plan = plan_failure(item.ref, item.mapped.object if item.mapped else "", error)
+    elif parent is None and rule.on_missing is OnMissing.SKIP:
+        item.plan = PlannedWrite(
+            item.ref, Action.SKIP, item.mapped.object if item.mapped else "", reason=Reason.FILTERED
+        )
+    elif parent is None:
+        item.values[name] = None
+        item.warnings += (f"{name} is left empty: there is no {ref}, or its mapping leaves it out.",)
+    else:  # it waits for a person, or a person deleted it: written without, linked later
+        item.warnings += (f"{name} is left as it is: its {ref} is not in the CRM ({parent.state.value}).",)

@@ -1,0 +1,122 @@
+"""The first steps: map each record, recall what we know of it, look at what the CRM holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from connector.core.mapping import Mapping, map_record
+from connector.core.plan import (
+    Action,
+    Found,
+    PlannedWrite,
+    Reason,
+    fingerprint,
+    own_id,
+    plan_failure,
+    plan_from_link,
+)
+from connector.core.records import AbsentRecord, BadRecord, Page, Ref, SourceRecord
+from connector.errors import ConnectorError, RecordError
+from connector.ports import Seek
+from connector.store import links
+from connector.sync.scope import Item, Scope
+
+log = structlog.get_logger(__name__)
+
+
+def map_pages(mapping: Mapping, pages: Sequence[Page]) -> list[Item]:
+    items: list[Item] = []
+    seen: set[Ref] = set()
+    for number, page in enumerate(pages):
+        for record in page.items:
+            item = Item(record.ref, number)
+            _map_one(item, record, mapping, seen)
+            items.append(item)
+    return items
+
+
+def _map_one(
+    item: Item, record: SourceRecord | BadRecord | AbsentRecord, mapping: Mapping, seen: set[Ref]
+) -> None:
+    if isinstance(record, AbsentRecord):
+        item.plan, item.quick = _skip(record.ref, mapping, Reason.GONE), True
+        return
+    if isinstance(record, BadRecord):
+        item.plan = plan_failure(record.ref, mapping.object.name, _as_ours(record.ref, record.error))
+        item.quick = record.ref in seen or not record.ref.id  # nothing to remember it by
+        seen.add(record.ref)
+        return
+    if record.ref in seen:
+        item.plan = _skip(record.ref, mapping, Reason.DUPLICATE)
+        return
+    seen.add(record.ref)
+    try:
+        item.mapped = map_record(record, mapping)
+    except RecordError as error:
+        item.plan = plan_failure(record.ref, mapping.object.name, error)
+    except Exception as error:
+        log.exception("a record could not be mapped", ref=str(record.ref))
+        item.plan = plan_failure(record.ref, mapping.object.name, _as_ours(record.ref, error))
+    else:
+        if item.mapped is None:
+            item.plan = _skip(record.ref, mapping, Reason.FILTERED)
+        else:
+            item.values = dict(item.mapped.values)
+
+
+def _as_ours(ref: Ref, error: Exception) -> ConnectorError:
+    if isinstance(error, ConnectorError):
+        return error
+    return RecordError(
+        f"{ref}: a defect of the connector ({type(error).__name__}).",
+        code="internal",
+        remedy="Report it: the engineer finds the details in the log under this record's id.",
+    )
+
+
+def _skip(ref: Ref, mapping: Mapping, reason: Reason) -> PlannedWrite:
+    return PlannedWrite(ref, Action.SKIP, mapping.object.name, reason=reason, title=ref.id)
+
+
+def recall(scope: Scope, mapping: Mapping, items: Sequence[Item]) -> None:
+    refs = [item.ref for item in items if item.plan is None or item.plan.action is Action.FAIL]
+    with scope.database.reading() as session:
+        known = links.find(session, scope.run.workspace_id, mapping.object.name, refs, owner=scope.run.id)
+    for item in items:
+        item.link = known.get(item.ref)
+
+
+def recall_memory(scope: Scope, items: Sequence[Item]) -> None:
+    """What we wrote last, for the few that may be written again."""
+    linked = {item.link.id: item for item in items if not item.quick and item.link and item.link.crm_id}
+    if not linked:
+        return
+    with scope.database.reading() as session:
+        known = links.memories(session, scope.run.workspace_id, [id_ for id_ in linked if id_ is not None])
+    for id_, item in linked.items():
+        if item.link is not None and id_ is not None:
+            item.link = item.link._replace(memory=known.get(id_, item.link.memory))
+
+
+def decide_from_links(items: Sequence[Item]) -> None:
+    for item in items:
+        if item.plan is None and item.mapped is not None:
+            item.plan = plan_from_link(item.mapped, fingerprint(item.values), item.link)
+            item.quick = item.plan is not None
+
+
+def look(scope: Scope, mapping: Mapping, items: Sequence[Item]) -> dict[Ref, Found]:
+    seeks = []
+    for item in items:
+        if item.plan is None and item.mapped is not None:
+            item.new_id = _new_id(scope, mapping, item)
+            known = item.link.crm_id if item.link else None
+            seeks.append(Seek.of(item.mapped, known or item.new_id, linked=known is not None))
+    return scope.writer.look(mapping, seeks) if seeks else {}
+
+
+def _new_id(scope: Scope, mapping: Mapping, item: Item) -> str:
+    generation = item.link.generation if item.link else 0
+    return own_id(scope.run.workspace_id, item.ref, mapping.object.name, generation)

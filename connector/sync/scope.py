@@ -1,0 +1,65 @@
+"""What the steps of the road share: one job's view of its run, and one record on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from connector.core.mapping import Mapping
+from connector.core.outcomes import WriteResult
+from connector.core.plan import Link, PlannedWrite
+from connector.core.records import MappedRecord, Ref, Values
+from connector.ports import Clock, Reader, Writer
+from connector.store import runs
+from connector.store.db import Database
+from connector.store.links import Claimed
+
+
+@dataclass(slots=True)
+class Scope:
+    """One job's view of the run it works on. ``run`` is replaced as its progress is saved."""
+
+    database: Database
+    mappings: tuple[Mapping, ...]
+    reader: Reader
+    writer: Writer
+    clock: Clock
+    owner: str
+    lease: timedelta
+    run: runs.Run
+
+    def claims(self, mapping: Mapping) -> Claimed:
+        """What this run claims when it writes records of this mapping."""
+        run = self.run
+        return Claimed(run.workspace_id, run.connection_id, mapping.source, mapping.kind, mapping.object.name)
+
+
+@dataclass(slots=True)
+class Item:
+    """One record on its way through a block. ``plan`` is set as soon as it is decided."""
+
+    ref: Ref
+    page: int
+    mapped: MappedRecord | None = None
+    values: Values = field(default_factory=dict)
+    link: Link | None = None
+    plan: PlannedWrite | None = None
+    warnings: tuple[str, ...] = ()
+    new_id: str = ""
+    quick: bool = False
+    result: WriteResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The place to resume from once a window is saved."""
+
+    kind: str
+    cursor: str | None
+    last: bool
+
+
+Advance = Callable[[Progress | None], dict[str, Any]]
+"""From the place after a window (None: stay) to the run's checkpoint."""

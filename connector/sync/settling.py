@@ -1,0 +1,144 @@
+"""The last steps: claim, apply, settle, and keep all of a window in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from connector.core import outcomes as core_outcomes
+from connector.core.mapping import Mapping
+from connector.core.outcomes import Outcome, settle
+from connector.core.plan import Action, Link, LinkState, Reason, value_hash
+from connector.errors import TryLaterError
+from connector.store import links, runs
+from connector.store.db import Session
+from connector.sync.scope import Item, Scope
+
+_CLAIM = timedelta(seconds=120)  # longer than the slowest write with its repeats
+
+
+def write(scope: Scope, mapping: Mapping, window: Sequence[Item]) -> None:
+    moving = [item for item in window if _moves_link(item)]
+    if not moving:
+        return
+    now = scope.clock()
+    with scope.database.transaction() as session:
+        claimed = links.claim(
+            session,
+            scope.claims(mapping),
+            [item.ref for item in moving],
+            owner=scope.run.id,
+            now=now,
+            until=now + _CLAIM,
+        )
+    for item in moving:
+        _check_unmoved(item, claimed[item.ref])
+        item.link = item.link or claimed[item.ref]
+    _apply(scope, mapping, moving, now)
+
+
+def _moves_link(item: Item) -> bool:
+    plan = item.plan
+    return plan is not None and not item.quick and plan.reason not in (Reason.FILTERED, Reason.DUPLICATE)
+
+
+def _check_unmoved(item: Item, now: Link) -> None:
+    before = (item.link.crm_id, item.link.fingerprint) if item.link else (None, None)
+    if before != (now.crm_id, now.fingerprint):
+        raise TryLaterError(f"{item.ref} was written by another job meanwhile.", after=0.5, code="claimed")
+
+
+def _apply(scope: Scope, mapping: Mapping, moving: Sequence[Item], now: datetime) -> None:
+    stamps = {spec.name: _iso(now) for spec in mapping.stamps}
+    writes = {
+        item.ref: item.plan._replace(values={**item.plan.values, **stamps})
+        for item in moving
+        if item.plan is not None and item.plan.action in (Action.CREATE, Action.UPDATE)
+    }
+    if not writes:
+        return
+    results = scope.writer.apply(mapping, list(writes.values()))
+    if [result.ref for result in results] != list(writes):
+        raise AssertionError("the writer's results do not match its writes")
+    by_ref = {result.ref: result for result in results}
+    for item in moving:
+        item.result = by_ref.get(item.ref)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dict[str, Any]) -> None:
+    settled = [_settle(item) for item in window]
+    now = scope.clock()
+    counts = core_outcomes.add(scope.run.counts, core_outcomes.tally(settled))
+    choices = _add_choices(scope.run.unknown_choices, window)
+    progress: dict[str, Any] = {
+        "counts": counts,
+        "unknown_choices": choices,
+        "checkpoint": checkpoint,
+        "lease_until": now + scope.lease,
+    }
+    with scope.database.transaction() as session:
+        _keep_links(scope, session, window)
+        runs.log(session, scope.run, settled, now)
+        runs.save(session, scope.run, owner=scope.owner, **progress)
+    progress["checkpoint_version"] = scope.run.checkpoint_version + 1
+    scope.run = replace(scope.run, **progress)
+
+
+def _settle(item: Item) -> Outcome:
+    if item.plan is None:
+        raise AssertionError(f"{item.ref} left the road without a plan")
+    plan = item.plan
+    if item.warnings:
+        plan = plan._replace(warnings=plan.warnings + item.warnings)
+    return settle(plan, item.result)
+
+
+def _keep_links(scope: Scope, session: Session, window: Sequence[Item]) -> None:
+    number = scope.run.number
+    rows = [_link_row(item, number) for item in window if _moves_link(item)]
+    links.keep(session, scope.run.id, rows)
+    seen = [item.link.id for item in window if item.quick and item.link and item.link.id is not None]
+    links.see(session, scope.run.workspace_id, seen, number)
+
+
+def _link_row(item: Item, run: int) -> dict[str, Any]:
+    plan, link, result = item.plan, item.link, item.result
+    if plan is None or link is None:
+        raise AssertionError(f"{item.ref} is kept without a claim")
+    failed = plan.action is Action.FAIL or (result is not None and result.error is not None)
+    written = plan.action in (Action.CREATE, Action.UPDATE, Action.NOTHING) and not failed
+    return {
+        "link_id": link.id,
+        "crm_id": plan.crm_id if written else link.crm_id,
+        "state": LinkState.FAILED.value if failed else plan.state.value,
+        "fingerprint": plan.fingerprint if written else None,
+        "source_updated_at": plan.updated_at if written else link.source_updated_at,
+        "memory": _memory(item, run) if written else dict(link.memory),
+        "crm_created_at": (result.created_at if result else plan.created_at) or link.crm_created_at,
+        "crm_updated_at": result.updated_at if result else None,
+        "seen_run": run,
+    }
+
+
+def _memory(item: Item, run: int) -> dict[str, Any]:
+    if item.plan is None or item.link is None:
+        return {}
+    ours = {name: (value_hash(item.values[name]), run) for name in item.plan.memory}
+    return {**item.link.memory, **ours} if item.link.memory else ours
+
+
+def _add_choices(known: dict[str, dict[str, int]], window: Sequence[Item]) -> dict[str, dict[str, int]]:
+    found = [pair for item in window if item.mapped for pair in item.mapped.unknown_choices]
+    if not found:
+        return known
+    total = {name: dict(values) for name, values in known.items()}
+    for name, value in found:
+        values = total.setdefault(name, {})
+        values[value] = values.get(value, 0) + 1
+    return total
