@@ -205,7 +205,7 @@ def map_record(record: SourceRecord, mapping: Mapping) -> MappedRecord | None:
         ref=record.ref,
         object=mapping.object.name,
         values=values,
-        keys=_keys(record.ref, fields, mapping),
+        keys=_keys(record.ref, fields, mapping, values),
         parents=_parents(record.ref, fields, mapping),
         title=_title(record, mapping),
         updated_at=record.updated_at,
@@ -235,16 +235,23 @@ def _values(ref: Ref, fields: Fields, mapping: Mapping, unknown: list[tuple[str,
     return values
 
 
-def _keys(ref: Ref, fields: Fields, mapping: Mapping) -> tuple[tuple[str, str], ...]:
+def _keys(ref: Ref, fields: Fields, mapping: Mapping, values: Values) -> tuple[tuple[str, str], ...]:
     keys = []
     for key in mapping.match:
-        try:
-            value = key.read(fields)
-        except ValueProblem as problem:
-            raise _error(ref, key.field, "match", problem) from problem
-        if value is not None and value is not UNKNOWN:
+        value = values.get(key.field)
+        if value is None:  # not written (own: never, on_null: keep), yet it may tell who it is
+            value = _key_value(ref, fields, key)
+        if value is not None:
             keys.append((key.field, key_text(value)))
     return tuple(keys)
+
+
+def _key_value(ref: Ref, fields: Fields, key: MatchKey) -> Any:
+    try:
+        value = key.read(fields)
+    except ValueProblem as problem:
+        raise _error(ref, key.field, "match", problem) from problem
+    return None if value is UNKNOWN else value
 
 
 def key_text(value: Any) -> str:

@@ -128,12 +128,19 @@ def fingerprint(values: Values) -> str:
 
 def value_hash(value: Any) -> int:
     """Hash of one canonical value, short and quick: it is kept per field and link, to know our own again."""
-    return zlib.crc32(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+    text = value.encode() if type(value) is str else orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return zlib.crc32(text)
 
 
 def own_id(workspace: str, ref: Ref, object_: str, generation: int = 0) -> str:
-    """The id we give a CRM record that we create: the same for every attempt, so none makes a second."""
-    return str(uuid.uuid5(_NAMESPACE, f"{workspace}/{ref.source}/{ref.kind}/{ref.id}/{object_}/{generation}"))
+    """The id we give a CRM record that we create: the same for every attempt, so none makes a second.
+
+    A UUIDv5 (RFC 9562, 5.5), put together here because ``uuid.uuid5`` costs four times as much.
+    """
+    name = f"{workspace}/{ref.source}/{ref.kind}/{ref.id}/{object_}/{generation}"
+    made = hashlib.sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(made[16], 16) & 3]
+    return f"{made[:8]}-{made[8:12]}-5{made[13:16]}-{variant}{made[17:20]}-{made[20:32]}"
 
 
 def plan_from_link(mapped: MappedRecord, print_: str, link: Link | None) -> PlannedWrite | None:

@@ -5,14 +5,36 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, make_url
+import orjson
+from sqlalchemy import (
+    ARRAY,
+    ClauseElement,
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    Executable,
+    MetaData,
+    String,
+    Table,
+    any_,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.compiler import SQLCompiler
 
 Unavailable = SQLAlchemyError
 """What the store raises when the database does not answer."""
@@ -70,10 +92,71 @@ def in_transaction() -> bool:
     return getattr(_open, "depth", 0) > 0
 
 
+def one_of(session: Session, column: Column[Any], ids: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a column has one of these values, given as one parameter however many they are.
+
+    A list of parameters is spelled out anew for each call, and PostgreSQL, before it has statistics, then
+    chooses a poor plan.
+    """
+    if session.dialect.name == "postgresql":
+        return column == any_(bindparam(None, list(ids), type_=ARRAY(String)))
+    listed = func.json_each(orjson.dumps(ids).decode()).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
+@cache
+def _insert_ignoring(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table).on_conflict_do_nothing()
+
+
+def insert_new(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that passes over rows which are there already; the same object each time (see ``many``)."""
+    return _insert_ignoring(session.dialect.name, table)
+
+
 def insert_into(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT in the words of this database, where more than plain SQL is wanted (ON CONFLICT)."""
     make = postgresql.insert if session.dialect.name == "postgresql" else sqlite.insert
     return make(table)
+
+
+def many(session: Session, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Execute one INSERT or UPDATE for each row; how many rows it touched.
+
+    All rows have the same names. The statement is compiled once and its values are converted here, in one
+    pass: SQLAlchemy's own way for many rows costs several times as much, for every record of a sync.
+    Give the same statement object each time: what is compiled is remembered by it.
+    """
+    if not rows:
+        return 0
+    names = tuple(rows[0])
+    text, order, converters = _compiled(statement, names, session.dialect)
+    if order is None:  # named parameters
+        changed = [(name, converters[name]) for name in names if name in converters]
+        values: list[Any] = [{**row, **{name: turn(row[name]) for name, turn in changed}} for row in rows]
+    else:
+        turns = [(name, converters.get(name, _as_it_is)) for name in order]
+        values = [tuple([turn(row[name]) for name, turn in turns]) for row in rows]
+    return session.exec_driver_sql(text, values).rowcount
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+@lru_cache(maxsize=64)
+def _compiled(
+    statement: Executable, names: tuple[str, ...], dialect: Dialect
+) -> tuple[str, Sequence[str] | None, dict[str, Callable[[Any], Any]]]:
+    """SQL text, the names in the order of its placeholders (None: it names them), and value converters."""
+    compiled = cast("ClauseElement", statement).compile(dialect=dialect, column_keys=list(names))
+    if not isinstance(compiled, SQLCompiler):
+        raise TypeError(f"not a statement: {statement!r}")
+    converters: dict[str, Callable[[Any], Any]] = {}
+    for name, parameter in compiled.binds.items():
+        if convert := parameter.type.dialect_impl(dialect).bind_processor(dialect):
+            converters[name] = convert
+    return compiled.string, compiled.positiontup, converters
 
 
 def _engine(url: str) -> Engine:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, null, or_, select, update
 
 from connector.core.plan import NOTHING_YET, Link, LinkState, Memory
 from connector.core.records import Ref
 from connector.errors import TryLaterError
-from connector.store.db import Session, insert_into
+from connector.store.db import Session, insert_new, many, one_of
 from connector.store.models import link
 
 _T = TypeVar("_T")
@@ -48,28 +48,28 @@ def find(
         return found
     source, kind = refs[0].source, refs[0].kind
     query = _FIND.where(
+        one_of(session, link.c.source_id, [ref.id for ref in refs]),
         link.c.kind == kind,
         link.c.object == object_,
         link.c.source == source,
         link.c.workspace_id == workspace_id,
     )
-    for ids in _blocks([ref.id for ref in refs]):
-        for id_, source_id, crm_id, state, *known, claimed_by in session.execute(query, {"ids": ids}):
-            ref, resumed = Ref(source, kind, source_id), owner is not None and claimed_by == owner
-            generation, print_, updated_at, created_at = known
-            found[ref] = Link(
-                ref,
-                object_,
-                crm_id,
-                _STATES[state],
-                generation,
-                print_,
-                updated_at,
-                created_at,
-                NOTHING_YET,
-                resumed,
-                id_,
-            )
+    for id_, source_id, crm_id, state, *known, claimed_by in session.execute(query):
+        ref, resumed = Ref(source, kind, source_id), owner is not None and claimed_by == owner
+        generation, print_, updated_at, created_at = known
+        found[ref] = Link(
+            ref,
+            object_,
+            crm_id,
+            _STATES[state],
+            generation,
+            print_,
+            updated_at,
+            created_at,
+            NOTHING_YET,
+            resumed,
+            id_,
+        )
     return found
 
 
@@ -83,7 +83,7 @@ _FIND = select(
     link.c.source_updated_at,
     link.c.crm_created_at,
     link.c.claimed_by,
-).where(link.c.source_id.in_(bindparam("ids", expanding=True)))
+)
 
 
 def memories(session: Session, workspace_id: str, link_ids: Sequence[int]) -> dict[int, Memory]:
@@ -108,13 +108,23 @@ def claim(
 ) -> dict[Ref, Link]:
     """Take these records for writing, making a row for each that has none; the links as they are now.
 
+    Where all rows are new, nothing is read back: they have no ``id`` then.
+
     Raises TryLaterError when another owner holds one of them; nothing is claimed then.
     """
     if not refs:
         return {}
     # Sorted, and passing over locked rows, so that two owners refuse one another but never wait in a ring.
     ids = sorted({ref.id for ref in refs})
-    _insert_missing(session, scope, ids)
+    if _insert_claimed(session, scope, ids, owner, until) == len(ids):
+        return {ref: Link(ref, scope.object) for ref in refs}
+    _claim_free(session, scope, ids, owner, now, until)
+    return find(session, scope.workspace_id, scope.object, refs)
+
+
+def _claim_free(
+    session: Session, scope: Claimed, ids: Sequence[str], owner: str, now: datetime, until: datetime
+) -> None:
     free = or_(link.c.claimed_by.is_(None), link.c.claimed_by == owner, link.c.claimed_until < now)
     taken = 0
     for block in _blocks(ids):
@@ -125,10 +135,10 @@ def claim(
         taken += result.rowcount
     if taken != len(ids):
         raise TryLaterError("Another job is writing some of these records.", after=1.0, code="claimed")
-    return find(session, scope.workspace_id, scope.object, refs)
 
 
-def _insert_missing(session: Session, scope: Claimed, ids: Sequence[str]) -> None:
+def _insert_claimed(session: Session, scope: Claimed, ids: Sequence[str], owner: str, until: datetime) -> int:
+    """Make a row, claimed already, for each record that has none; how many."""
     rows = [
         {
             "workspace_id": scope.workspace_id,
@@ -139,24 +149,45 @@ def _insert_missing(session: Session, scope: Claimed, ids: Sequence[str]) -> Non
             "object": scope.object,
             "state": LinkState.LINKED.value,
             "generation": 0,
+            "claimed_by": owner,
+            "claimed_until": until,
         }
         for id_ in ids
     ]
-    session.execute(insert_into(session, link).on_conflict_do_nothing(), rows)
+    return many(session, insert_new(session, link), rows)
 
 
-def keep(session: Session, owner: str, rows: Sequence[Mapping[str, Any]]) -> None:
+_HELD = (
+    update(link)
+    .where(
+        link.c.source_id == bindparam("of_id"),
+        link.c.kind == bindparam("of_kind"),
+        link.c.object == bindparam("of_object"),
+        link.c.source == bindparam("of_source"),
+        link.c.workspace_id == bindparam("of_workspace"),
+        link.c.claimed_by == bindparam("owner"),
+    )
+    .values(claimed_by=null(), claimed_until=null())
+)
+
+
+def keep(session: Session, scope: Claimed, owner: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Save what the CRM answered and release the claims.
 
-    Each row: ``link_id``, crm_id, state, fingerprint, source_updated_at, memory, crm_created_at,
-    crm_updated_at, seen_run. Raises TryLaterError when a claim was lost meanwhile; save nothing then.
+    Each row: ``of_id`` (the source id), crm_id, state, fingerprint, source_updated_at, memory,
+    crm_created_at, crm_updated_at, seen_run. Raises TryLaterError when a claim was lost meanwhile; save
+    nothing then.
     """
     if not rows:
         return
-    held = update(link).where(link.c.id == bindparam("link_id"), link.c.claimed_by == bindparam("owner"))
-    released = {"owner": owner, "claimed_by": None, "claimed_until": None}
-    result = session.execute(held, [{**row, **released} for row in rows])
-    if result.rowcount != len(rows):
+    whose = {
+        "of_kind": scope.kind,
+        "of_object": scope.object,
+        "of_source": scope.source,
+        "of_workspace": scope.workspace_id,
+        "owner": owner,
+    }
+    if many(session, _HELD, [{**row, **whose} for row in rows]) != len(rows):
         raise TryLaterError("A claim ended before its write was saved.", after=1.0, code="claimed")
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, sel
 
 from connector.core.outcomes import Counts, Outcome, Result, as_json
 from connector.errors import RefusedError, TryLaterError
-from connector.store.db import Session, insert_into
+from connector.store.db import Session, insert_into, many
 from connector.store.models import sync_log_entry, sync_run
 from connector.store.types import UtcDateTime
 
@@ -246,11 +246,12 @@ def overdue(session: Session, now: datetime) -> list[str]:
     return list(session.execute(query).scalars())
 
 
+_LOG = insert(sync_log_entry)
+
+
 def log(session: Session, run: Run, outcomes: Iterable[Outcome], now: datetime) -> None:
     """Write a log entry for each outcome but the unchanged, which are only counted."""
-    rows = [_entry(run, one, now) for one in outcomes if _is_told(one)]
-    if rows:
-        session.execute(insert(sync_log_entry), rows)
+    many(session, _LOG, [_entry(run, one, now) for one in outcomes if _is_told(one)])
 
 
 def _is_told(outcome: Outcome) -> bool:

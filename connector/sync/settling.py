@@ -83,7 +83,7 @@ def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dic
         "lease_until": now + scope.lease,
     }
     with scope.database.transaction() as session:
-        _keep_links(scope, session, window)
+        _keep_links(scope, mapping, session, window)
         runs.log(session, scope.run, settled, now)
         runs.save(session, scope.run, owner=scope.owner, **progress)
     progress["checkpoint_version"] = scope.run.checkpoint_version + 1
@@ -99,10 +99,10 @@ def _settle(item: Item) -> Outcome:
     return settle(plan, item.result)
 
 
-def _keep_links(scope: Scope, session: Session, window: Sequence[Item]) -> None:
+def _keep_links(scope: Scope, mapping: Mapping, session: Session, window: Sequence[Item]) -> None:
     number = scope.run.number
     rows = [_link_row(item, number) for item in window if _moves_link(item)]
-    links.keep(session, scope.run.id, rows)
+    links.keep(session, scope.claims(mapping), scope.run.id, rows)
     seen = [item.link.id for item in window if item.quick and item.link and item.link.id is not None]
     links.see(session, scope.run.workspace_id, seen, number)
 
@@ -114,7 +114,7 @@ def _link_row(item: Item, run: int) -> dict[str, Any]:
     failed = plan.action is Action.FAIL or (result is not None and result.error is not None)
     written = plan.action in (Action.CREATE, Action.UPDATE, Action.NOTHING) and not failed
     return {
-        "link_id": link.id,
+        "of_id": item.ref.id,
         "crm_id": plan.crm_id if written else link.crm_id,
         "state": LinkState.FAILED.value if failed else plan.state.value,
         "fingerprint": plan.fingerprint if written else None,

@@ -118,7 +118,8 @@ def claim(
     database: Database, home: Home, wanted: Sequence[Ref], *, owner: str = "run-1", now: datetime = NOW
 ) -> dict[Ref, Link]:
     with database.transaction() as session:
-        return links.claim(session, home.claims, wanted, owner=owner, now=now, until=now + MINUTE)
+        claimed = links.claim(session, home.claims, wanted, owner=owner, now=now, until=now + MINUTE)
+        return links.find(session, home.workspace_id, "person", list(claimed))
 
 
 def find(database: Database, home: Home, wanted: Sequence[Ref], **more: Any) -> dict[Ref, Link]:
@@ -129,7 +130,7 @@ def find(database: Database, home: Home, wanted: Sequence[Ref], **more: Any) -> 
 def a_kept_row(link: Link, **changed: Any) -> dict[str, Any]:
     """What ``links.keep`` saves of one record that was written well."""
     values = {
-        "link_id": link.id,
+        "of_id": link.ref.id,
         "crm_id": f"crm-{link.ref.id}",
         "state": "linked",
         "fingerprint": "f" * 32,

@@ -18,15 +18,15 @@ from .racing import race
 MANY = tuple(f"mber_{number:04}" for number in range(1_201))
 
 
-def keep(database: Database, owner: str, rows: list[dict[str, Any]]) -> None:
+def keep(database: Database, home: Home, owner: str, rows: list[dict[str, Any]]) -> None:
     with database.transaction() as session:
-        links.keep(session, owner, rows)
+        links.keep(session, home.claims, owner, rows)
 
 
 def a_link(database: Database, home: Home, ref: Ref, **changed: Any) -> Link:
     """A link that was written well and released."""
     link = claim(database, home, [ref])[ref]
-    keep(database, "run-1", [a_kept_row(link, **changed)])
+    keep(database, home, "run-1", [a_kept_row(link, **changed)])
     return find(database, home, [ref])[ref]
 
 
@@ -164,7 +164,7 @@ def test_owners_that_claim_in_opposite_orders_do_not_block_each_other(
         ids = [f"mber_{attempt}_{number}" for number in range(300)]
         if known:
             links_ = claim(database, home, refs(*ids))
-            keep(database, "run-1", [a_kept_row(link) for link in links_.values()])
+            keep(database, home, "run-1", [a_kept_row(link) for link in links_.values()])
         upwards, downwards = refs(*ids), refs(*reversed(ids))
 
         answers = race(
@@ -227,7 +227,7 @@ def test_keeping_releases_the_claim(database: Database) -> None:
 
 
 def test_keeping_nothing_is_no_mistake(database: Database) -> None:
-    keep(database, "run-1", [])
+    keep(database, a_home(database), "run-1", [])
 
 
 def test_a_claim_lost_before_keep_raises_and_saves_nothing(database: Database) -> None:
@@ -236,7 +236,7 @@ def test_a_claim_lost_before_keep_raises_and_saves_nothing(database: Database) -
     claim(database, home, refs("mber_2"), owner="run-2", now=NOW + MINUTE + SECOND)
 
     with pytest.raises(TryLaterError) as caught:
-        keep(database, "run-1", [a_kept_row(link) for link in mine.values()])
+        keep(database, home, "run-1", [a_kept_row(link) for link in mine.values()])
 
     assert caught.value.code == "claimed"
     found = find(database, home, refs("mber_1", "mber_2"))
@@ -248,7 +248,7 @@ def test_a_claim_that_ended_but_that_nobody_took_is_still_kept(database: Databas
     (ref,) = refs("mber_1")
     link = claim(database, home, [ref], now=NOW - MINUTE - MINUTE)[ref]
 
-    keep(database, "run-1", [a_kept_row(link)])
+    keep(database, home, "run-1", [a_kept_row(link)])
 
     assert find(database, home, [ref])[ref].crm_id == "crm-mber_1"
 
@@ -257,10 +257,10 @@ def test_what_is_kept_twice_is_refused_the_second_time(database: Database) -> No
     home = a_home(database)
     (ref,) = refs("mber_1")
     link = claim(database, home, [ref])[ref]
-    keep(database, "run-1", [a_kept_row(link)])
+    keep(database, home, "run-1", [a_kept_row(link)])
 
     with pytest.raises(TryLaterError):
-        keep(database, "run-1", [a_kept_row(link, crm_id="another")])
+        keep(database, home, "run-1", [a_kept_row(link, crm_id="another")])
 
     assert find(database, home, [ref])[ref].crm_id == "crm-mber_1"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from connector.core.catalogue import ValueType
@@ -25,6 +25,7 @@ _CLASSES: Final[Mapping[ValueType, frozenset[type]]] = {
 }
 #: What JSON is made of, for the names that a shape does not have.
 _ANY: Final[frozenset[type]] = frozenset().union(*_CLASSES.values())
+_MOST_FITTING: Final = 1_000
 _WORDS: Final[Mapping[ValueType, str]] = {
     "text": "text",
     "id": "an id",
@@ -46,6 +47,8 @@ class Shape:
     times: tuple[str, ...]
     money: tuple[str, ...]
     parts: tuple[tuple[str, Shape], ...]
+    #: Names with their types, as they fitted before: nearly every item of a page has the same.
+    fitting: set[tuple[object, ...]] = field(default_factory=set, compare=False)
 
 
 def compiled(paths: Mapping[str, ValueType], never_null: frozenset[str] = frozenset()) -> Shape:
@@ -75,10 +78,11 @@ def check(item: Mapping[str, Any], shape: Shape, at: str = "") -> None:
 
     Names that the shape does not have pass, and so does every text: enums are open on Whop.
     """
-    known = shape.classes.get
-    for name, value in item.items():
-        if value.__class__ not in known(name, _ANY):
-            raise bad_value(at + name, _WORDS[shape.types.get(name, "object")], value)
+    signature = (*item, *map(type, item.values()))
+    if signature not in shape.fitting:
+        _check_types(item, shape, at)
+        if len(shape.fitting) < _MOST_FITTING:
+            shape.fitting.add(signature)
     for name in shape.money:
         value = item.get(name)
         if value is not None and not _is_money(value):
@@ -87,6 +91,13 @@ def check(item: Mapping[str, Any], shape: Shape, at: str = "") -> None:
         value = item.get(name)
         if value:
             check(value, part, f"{at}{name}.")
+
+
+def _check_types(item: Mapping[str, Any], shape: Shape, at: str) -> None:
+    known = shape.classes.get
+    for name, value in item.items():
+        if value.__class__ not in known(name, _ANY):
+            raise bad_value(at + name, _WORDS[shape.types.get(name, "object")], value)
 
 
 def _is_money(value: dict[str, Any]) -> bool:
