@@ -11,11 +11,11 @@ from flask import Blueprint, Response, current_app, g, request
 from connector.sandbox.whop import edits, errors, lists
 from connector.sandbox.whop import people_records as people
 from connector.sandbox.whop.auth import ALL_PERMISSIONS, Credential
-from connector.sandbox.whop.market import market
+from connector.sandbox.whop.market import joined, market
 from connector.sandbox.whop.shop_records import SINGLE_ONLY
 from connector.sandbox.whop.tables import Table
 from connector.sandbox.whop.values import Record
-from connector.sandbox.whop.world import World
+from connector.sandbox.whop.world import Shelf, World
 
 #: The permission each list needs; users are public.
 PERMISSIONS: Final = {
@@ -79,7 +79,7 @@ def listing(kind: str) -> Response:
     """GET /{kind}: one page."""
     caller().need(PERMISSIONS[kind])
     query = lists.parse(kind, request.args.to_dict(flat=False))
-    table, shelf = source(kind)
+    table, shelf = _accounts() if kind == "accounts" else source(kind)
     if table is None:
         empty = dict.fromkeys(("end_cursor", "start_cursor"))
         return answer(
@@ -92,28 +92,52 @@ def listing(kind: str) -> Response:
     return answer({"data": records, "page_info": page.info})
 
 
-def source(kind: str) -> tuple[Table | None, Any]:
+def within_reach() -> list[Shelf]:
+    """The companies that the caller acts for; none where its company is not there any more."""
+    accounts = caller().accounts or {world().home.company.id}
+    return [shelf for shelf in world().owned if shelf.company.id in accounts]
+
+
+def _accounts() -> tuple[Table, Shelf]:
+    """The companies within reach, as one list."""
+    shelves = within_reach()
+    if len(shelves) == 1:
+        return shelves[0].tables["accounts"], shelves[0]
+    return joined(shelves, "accounts"), world().home
+
+
+def source(kind: str) -> tuple[Table | None, Shelf]:
     """Which table the caller means; None when it is somebody else's, which is no error."""
-    home, neighbour = world().home, world().neighbour
     asked = request.args.get("account_id")
-    if kind in ("products", "plans"):
-        if asked == neighbour.company.id:
-            return market([neighbour], kind), neighbour
-        if asked is None and kind == "products" and caller().kind == "user":
-            return market([home, neighbour], kind), home
-    if asked is not None and asked != home.company.id:
-        return None, home
-    return home.tables[kind], home
+    if asked is None:
+        return _unnamed(kind)
+    shelf = next((known for known in world().shelves if known.company.id == asked), None)
+    if shelf in within_reach():
+        return shelf.tables[kind], shelf
+    if shelf is not None and kind in ("products", "plans"):
+        return market([shelf], kind), shelf
+    return None, world().home
+
+
+def _unnamed(kind: str) -> tuple[Table, Shelf]:
+    """What a list without ``account_id`` shows: products to a user are those of the whole marketplace."""
+    if kind == "products" and caller().kind == "user":
+        return market(list(world().shelves), kind), world().home
+    shelves = within_reach()
+    if len(shelves) != 1:
+        raise errors.bad_param("account_id", "account_id is required: this credential has several accounts.")
+    return shelves[0].tables[kind], shelves[0]
 
 
 def single(kind: str, name: str) -> Response:
     """GET /{kind}/{id}: one record, 404 for foreign ids too."""
     caller().need(PERMISSIONS[kind])
-    table = world().home.tables[kind]
-    index = table.find(name)
-    if index is None:
-        raise errors.not_found(kind)
-    return answer(shown(kind, table.get(index), single=True))
+    for shelf in within_reach():
+        table = shelf.tables[kind]
+        index = table.find(name)
+        if index is not None:
+            return answer(shown(kind, table.get(index), single=True))
+    raise errors.not_found(kind)
 
 
 def own_account() -> Response:
@@ -126,14 +150,15 @@ def own_account() -> Response:
 
 def one_user(name: str) -> Response:
     """GET /users/{id or username}: the public profile of a member's user."""
-    table = world().home.tables["members"]
-    index = world().home.company.ids["users"].index(name)
-    if index is None:
-        index = _by_username(table, name)
-    found = people.profile(table.get(index)) if index is not None and table.has(index) else None
-    if found is None:
-        raise errors.not_found("users")
-    return answer(found)
+    for shelf in within_reach():
+        table = shelf.tables["members"]
+        index = shelf.company.ids["users"].index(name)
+        if index is None:
+            index = _by_username(table, name)
+        found = people.profile(table.get(index)) if index is not None and table.has(index) else None
+        if found is not None:
+            return answer(found)
+    raise errors.not_found("users")
 
 
 def _by_username(table: Table, name: str) -> int | None:
@@ -152,16 +177,20 @@ def permissions() -> Response:
     """GET /permissions: what the credential may do to a resource it may not even see."""
     asked = request.args.get("actions")
     actions = asked.split(",") if asked else list(ALL_PERMISSIONS)
-    own = request.args.get("resource_id") == world().home.company.id
+    own = request.args.get("resource_id") in {shelf.company.id for shelf in within_reach()}
     granted = caller().permissions if own else frozenset()
     return answer({"data": [{"action": action, "granted": action in granted} for action in actions]})
 
 
 def _membership(name: str) -> int:
-    index = world().home.tables["memberships"].find(name)
-    if index is None:
-        raise errors.not_found("memberships")
-    return index
+    """The membership to be changed, which only the first company keeps."""
+    for shelf in within_reach():
+        index = shelf.tables["memberships"].find(name)
+        if index is not None and shelf is not world().home:
+            raise errors.not_built("The sandbox changes memberships of the first company only.")
+        if index is not None:
+            return index
+    raise errors.not_found("memberships")
 
 
 def patch_membership(name: str) -> Response:

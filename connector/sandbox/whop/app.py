@@ -1,25 +1,30 @@
 """The sandbox as a Flask application: every request's way through it.
 
-Count, scripted fault, wait, credential, version, rate limit, answer.
+Count, scripted fault, wait, credential, version, rate limit, answer. The OAuth
+endpoints share the first three and look after the rest themselves.
 """
 
 import datetime
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from flask import Flask, Response, g, request
 
-from connector.sandbox.whop import api, control, errors, faults
+from connector.sandbox.whop import api, control, errors, faults, oauth, oauth_apps
 from connector.sandbox.whop.auth import Keyring
 from connector.sandbox.whop.dials import Dials, Stats
 from connector.sandbox.whop.limits import Limiter
 from connector.sandbox.whop.lists import Selections
+from connector.sandbox.whop.oauth_grants import Grants
 from connector.sandbox.whop.world import World
 
 TODAY: Final = datetime.date(2026, 11, 20)
 PREFIX: Final = "/api/v1"
+#: What is counted and can be made to fail; the rest is the sandbox's own.
+SERVICES: Final = (PREFIX + "/", "/oauth/")
 #: The oldest version is known to Whop, but only the latest is built here.
 BUILT: Final = errors.VERSIONS[-1]
 
@@ -34,10 +39,11 @@ class Parts:
     dials: Dials
     stats: Stats
     selections: Selections
+    oauth: oauth.OAuth
     answer_seconds: float
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - by name only, and each has its default
     *,
     members: int = 500,
     memberships: int | None = None,
@@ -47,34 +53,51 @@ def create_app(
     data_dir: Path | None = None,
     limited: bool = True,
     answer_seconds: float = 0.0,
+    clients: Mapping[str, Sequence[str]] | None = None,
+    companies: int = 1,
+    now: Callable[[], float] = time.time,
 ) -> Flask:
     """A Whop with one seller's invented data; the same arguments give the same bytes.
 
     ``memberships`` defaults to 1.24 for each member. With ``data_dir`` the API
-    key is written to ``api-key`` there and changes survive a restart; one
-    process at a time. ``answer_seconds`` is waited before each answer. Raises
-    ValueError for sizes that cannot be.
+    key is written to ``api-key`` there, and changes and OAuth grants survive a
+    restart; one process at a time. ``answer_seconds`` is waited before each
+    answer. ``clients`` are the OAuth apps (client id to exact redirect URIs);
+    without it there is ``app_sandboxConnector``, which takes any local address
+    that ends in ``/oauth/whop/callback``. The one user owns ``companies`` (1 to
+    4); the API key is the first one's. ``now`` is the clock of codes and tokens.
+    Raises ValueError for sizes that cannot be.
     """
     if data_dir is not None:
         data_dir.mkdir(parents=True, exist_ok=True)
     app = Flask(__name__, static_folder=None)
+    world = World(
+        members=members,
+        memberships=memberships,
+        products=products,
+        seed=seed,
+        today=today or TODAY,
+        data_dir=data_dir,
+        companies=companies,
+    )
+    file = data_dir / f"oauth-{seed}.json" if data_dir else None
+    grants = Grants(file, tuple(shelf.company.id for shelf in world.owned), now)
     app.extensions["whop"] = Parts(
-        world=World(
-            members=members,
-            memberships=memberships,
-            products=products,
-            seed=seed,
-            today=today or TODAY,
-            data_dir=data_dir,
-        ),
-        keyring=Keyring(seed, data_dir),
+        world=world,
+        keyring=Keyring(seed, data_dir, grants.credential),
         limiter=Limiter(enabled=limited),
         dials=Dials(),
         stats=Stats(),
         selections=Selections(),
+        oauth=oauth.OAuth(
+            apps=oauth_apps.registered(clients),
+            grants=grants,
+            limiter=Limiter(enabled=limited, per_minute=oauth.PER_MINUTE),
+        ),
         answer_seconds=answer_seconds,
     )
     app.register_blueprint(api.create_blueprint())
+    app.register_blueprint(oauth.create_blueprint())
     app.register_blueprint(control.create_blueprint())
     app.add_url_rule("/healthz", "healthz", lambda: Response("ok", content_type="text/plain"))
     app.before_request(_enter)
@@ -91,8 +114,8 @@ def _parts() -> Parts:
 
 
 def _enter() -> Response | None:
-    """Everything that happens to a request of the API before its route."""
-    if not request.path.startswith(PREFIX + "/"):
+    """Everything that happens to a request of the services before its route."""
+    if not request.path.startswith(SERVICES):
         return None
     parts = _parts()
     parts.stats.came(operation())
@@ -105,10 +128,15 @@ def _enter() -> Response | None:
             g.fault = {}
             return false
     time.sleep(parts.answer_seconds)
+    if request.path.startswith(PREFIX + "/"):
+        _enter_api(parts)
+    return None
+
+
+def _enter_api(parts: Parts) -> None:
     g.caller = parts.keyring.caller(request.headers.get("Authorization", ""))
     _check_version(request.headers.get("Api-Version-Date"))
     parts.limiter.count(operation(), g.caller.key)
-    return None
 
 
 def operation() -> str:
@@ -124,8 +152,7 @@ def _check_version(asked: str | None) -> None:
     if asked is None or asked == BUILT:
         return
     if asked in errors.VERSIONS:
-        message = f"The sandbox does not speak {asked}, only {BUILT}."
-        raise errors.ApiError(501, "sandbox_not_built", message)
+        raise errors.not_built(f"The sandbox does not speak {asked}, only {BUILT}.")
     raise errors.unknown_version(asked)
 
 
@@ -133,7 +160,7 @@ def _leave(response: Response) -> Response:
     fault = g.pop("fault", None)
     if fault:
         response = faults.after(fault, response)
-    if request.path.startswith(PREFIX + "/"):
+    if request.path.startswith(SERVICES):
         _parts().stats.answered(response.status_code)
     return response
 

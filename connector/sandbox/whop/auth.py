@@ -1,4 +1,4 @@
-"""Credentials: the company's own key, and tokens that tests ask for.
+"""Credentials: the company's own key, tokens that tests ask for, and those of OAuth.
 
 The key is made from the seed, so a connector configured yesterday still fits
 today. Permissions are those of a key with the role Admin; tests restrict them.
@@ -6,6 +6,7 @@ today. Permissions are those of a key with the role Admin; tests restrict them.
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -34,12 +35,17 @@ ALL_PERMISSIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Who calls. ``kind`` is account, app or user; ``state`` live, expired or revoked."""
+    """Who calls. ``kind`` is account, app or user; ``state`` live, expired or revoked.
+
+    ``accounts`` are the companies within reach; empty stands for the first one. ``key`` is what requests
+    are counted by.
+    """
 
     key: str
     kind: str = "account"
     permissions: frozenset[str] = frozenset(ALL_PERMISSIONS)
     state: str = "live"
+    accounts: frozenset[str] = frozenset()
 
     def need(self, permission: str) -> None:
         """Raise the 403 of the API when the permission is missing."""
@@ -48,19 +54,23 @@ class Credential:
 
 
 class Keyring:
-    """All credentials by key. The first one is the company's."""
+    """All credentials by key. The first one is the company's; ``tokens`` knows those of OAuth."""
 
-    def __init__(self, seed: int, data_dir: Path | None) -> None:
+    def __init__(
+        self, seed: int, data_dir: Path | None, tokens: Callable[[str], Credential | None] = lambda key: None
+    ) -> None:
         self._seed = seed
+        self._tokens = tokens
         self.main = company_key(seed)
         self._known = {self.main: Credential(self.main)}
         if data_dir is not None:
-            _write_secret(data_dir / "api-key", self.main)
+            write_secret(data_dir / "api-key", self.main)
 
     def caller(self, header: str) -> Credential:
         """The credential of an ``Authorization`` header; raises the 401 of the API."""
         scheme, _, key = header.partition(" ")
-        found = self._known.get(key.strip()) if scheme.lower() == "bearer" else None
+        key = key.strip() if scheme.lower() == "bearer" else ""
+        found = self._known.get(key) or self._tokens(key)
         if found is None or found.state == "revoked":
             raise errors.missing_credential()
         if found.state == "expired":
@@ -95,7 +105,7 @@ def _letters(seed: int, name: str) -> str:
     return f"{word(salt('key', seed, name))}_{secret}"
 
 
-def _write_secret(path: Path, text: str) -> None:
+def write_secret(path: Path, text: str) -> None:
     """Write a file that only its owner may read, from its first byte on."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

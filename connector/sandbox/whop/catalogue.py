@@ -102,8 +102,8 @@ POPULAR: Final = [0, 0, 0, 0, 0, 1, 1, 3, 4, 4, 4, 6, 6, 8]
 class Catalogue:
     """The first ``count`` products of the table above and the plans that belong to them."""
 
-    def __init__(self, count: int) -> None:
-        self.products = [product_spec(index) for index in range(count)]
+    def __init__(self, count: int, brand: str) -> None:
+        self.products = [_branded(product_spec(index), brand) for index in range(count)]
         known = [plan for plan in PLANS if plan.product < count]
         self.plans = known + [workshop(index) for index in range(len(PRODUCTS), count)]
         self._places = {plan: place for place, plan in enumerate(self.plans)}
@@ -124,6 +124,13 @@ def product_spec(index: int) -> ProductSpec:
     if index < len(PRODUCTS):
         return PRODUCTS[index]
     return ProductSpec(f"Workshop {index - 4}", f"workshop-{index - 4}", labels=("workshop",))
+
+
+def _branded(spec: ProductSpec, brand: str) -> ProductSpec:
+    """The product under another company's name, so that nobody takes it for the first one's."""
+    return spec._replace(
+        title=spec.title.replace("Northwind", brand), route=spec.route.replace("northwind", brand.lower())
+    )
 
 
 def workshop(product: int) -> PlanSpec:

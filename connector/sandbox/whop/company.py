@@ -22,15 +22,25 @@ CHARGES: Final = 16
 
 
 class Identity(NamedTuple):
-    """How the company presents itself."""
+    """How the company presents itself; ``brand`` is the name inside its product titles."""
 
     title: str
     route: str
     owner: tuple[str, str]
+    brand: str = "Northwind"
 
 
-NORTHWIND: Final = Identity("Northwind Trading Circle", "northwind-trading", ("Priya Raman", "priyaraman"))
+PRIYA: Final = ("Priya Raman", "priyaraman")
+NORTHWIND: Final = Identity("Northwind Trading Circle", "northwind-trading", PRIYA)
+#: What the same owner may own besides: small companies, so that choosing one matters.
+FURTHER: Final = (
+    Identity("Southwind Fitness 💪", "southwind-fitness", PRIYA, "Southwind"),
+    Identity("Eastwind <Language> School", "eastwind-school", PRIYA, "Eastwind"),
+    Identity("Westwind Kitchen & Friends", "westwind-kitchen", PRIYA, "Westwind"),
+)
 HARBOR: Final = Identity("Harbor Fitness Club", "harbor-fitness", ("Jonas Weber", "jonasweber"))
+#: An owner of several companies is the same user in all of them, numbered by the first.
+HOMES: Final = {PRIYA: NORTHWIND.route}
 
 
 class Company:
@@ -43,11 +53,12 @@ class Company:
         self.now = now
         self.members = members
         self.memberships = memberships
-        self.catalogue = Catalogue(products)
+        self.catalogue = Catalogue(products, identity.brand)
         self.unclaimed = memberships // 100
         self._salts = {name: salt(seed, identity.route, name) for name in ("people", "fate", "extra", "pay")}
         self.id = Ids("biz", seed, identity.route).of(0)
         self.ids = {kind: Ids(prefix, seed, identity.route) for kind, prefix in PREFIXES.items()}
+        self.owner_id = Ids("user", seed, HOMES.get(identity.owner, identity.route)).of(1 << 40)
         self.facts = lru_cache(16_384)(self._facts)
         self.person = lru_cache(16_384)(self._person)
         self.charged = lru_cache(4096)(self._charged)

@@ -83,6 +83,11 @@ def keys() -> Response:
     return answer({"key": key, "permissions": sorted(made.permissions) if made is not None else None})
 
 
+def oauth() -> Response:
+    """POST /sandbox/oauth: see ``oauth.OAuth.turn``."""
+    return answer(parts().oauth.turn(body()))
+
+
 def limits() -> Response:
     """POST /sandbox/limits: ``enabled``, ``per_minute``, ``header``; counts start anew."""
     limiter = parts().limiter
@@ -96,8 +101,9 @@ def limits() -> Response:
 
 
 def dump(kind: str) -> Response:
-    """GET /sandbox/records/{kind}: every record of the company, newest first."""
-    table = world().home.tables[kind]
+    """GET /sandbox/records/{kind}: every record of the company (``?company=``), newest first."""
+    asked = request.args.get("company", world().home.company.id)
+    table = {shelf.company.id: shelf for shelf in world().owned}[asked].tables[kind]
 
     def pieces() -> Iterator[bytes]:
         yield b"["
@@ -144,6 +150,7 @@ def create_blueprint() -> Blueprint:
         ("DELETE", "/stats", clear_stats),
         ("POST", "/keys", keys),
         ("POST", "/limits", limits),
+        ("POST", "/oauth", oauth),
         ("GET", f"/records/{kinds}", dump),
         ("POST", f"/records/{kinds}", add),
         ("PATCH", f"/records/{kinds}/<name>", change),

@@ -1,8 +1,8 @@
 """Scripted faults and counts: what a test sets and reads, never by chance.
 
 A fault is ``{"match", "skip", "times", "fault"}``: the requests whose
-``"METHOD /path"`` (path below ``/api/v1``, without query) fits the regular
-expression, after the first ``skip`` of them, ``times`` times (null: always).
+``"METHOD /path"`` (path below ``/api/v1``, or ``/oauth/…``; without query) fits
+the regular expression, after the first ``skip`` of them, ``times`` times (null: always).
 """
 
 import re

@@ -66,6 +66,11 @@ def unknown_version(asked: str) -> ApiError:
     )
 
 
+def not_built(message: str) -> ApiError:
+    """501: Whop can do this, the sandbox cannot."""
+    return ApiError(501, "sandbox_not_built", message)
+
+
 def bad_param(param: str, message: str) -> ApiError:
     """400: a parameter that is unknown or whose value is not understood."""
     return ApiError(400, "invalid_request", message, code="parameter_invalid", param=param)

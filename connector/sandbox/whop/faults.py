@@ -50,7 +50,10 @@ def _false(status: int, body: Any) -> Response:
         return Response(body, status, content_type="text/html")
     if body is None:
         kind, message = TYPES.get(status, ("internal_server_error", "Something went wrong."))
-        body = {"error": {"type": kind, "message": message}}
+        if request.path.startswith("/oauth/"):
+            body = {"error": kind, "error_description": message}
+        else:
+            body = {"error": {"type": kind, "message": message}}
     return answer(body, status)
 
 

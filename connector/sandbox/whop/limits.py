@@ -18,9 +18,15 @@ MINUTE = 60.0
 class Limiter:
     """Counts requests; ``monotonic`` is the clock it counts by."""
 
-    def __init__(self, *, enabled: bool = True, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        enabled: bool = True,
+        per_minute: int = 600,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.enabled = enabled
-        self.per_minute = 600
+        self.per_minute = per_minute
         #: Whop documents a Retry-After header for its OAuth endpoints only.
         self.header = False
         self._monotonic = monotonic

@@ -125,6 +125,8 @@ class Selections:
         """The matching places, ascending by the query's order."""
         if not query.filters and query.since is None and query.until is None:
             return table.order(query.field)
+        if table is not shelf.tables[query.kind]:  # several companies as one: not what the key names
+            return _matching(query, shelf, table, table.order(query.field))
         sought = self._sought(query, shelf, table)
         if sought is not None:
             return _matching(query, shelf, table, sought)

@@ -1,4 +1,6 @@
-"""The public marketplace: the visible products of several companies as one table."""
+"""Records of several companies as one table: the public marketplace, the accounts of an owner."""
+
+from collections.abc import Callable
 
 from connector.sandbox.whop.tables import Table
 from connector.sandbox.whop.values import Record
@@ -27,6 +29,11 @@ class Names:
 
 def market(shelves: list[Shelf], kind: str) -> Table:
     """What everybody may see of these companies' products or plans."""
+    return joined(shelves, kind, lambda record: record["visibility"] == "visible")
+
+
+def joined(shelves: list[Shelf], kind: str, wanted: Callable[[Record], bool] = lambda record: True) -> Table:
+    """The generated records of these companies that are wanted."""
     tables = [shelf.tables[kind] for shelf in shelves]
 
     def record(index: int) -> Record:
@@ -37,6 +44,6 @@ def market(shelves: list[Shelf], kind: str) -> Table:
         own * len(tables) + which
         for which, table in enumerate(tables)
         for own in table.generated()
-        if table.has(own) and table.get(own)["visibility"] == "visible"
+        if table.has(own) and wanted(table.get(own))
     ]
     return Table(Names(tables), lambda: indexes, indexes.__contains__, record)

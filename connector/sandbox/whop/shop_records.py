@@ -59,10 +59,7 @@ def account(company: Company) -> Record:
         "logo_url": f"https://assets.example.com/logos/{company.identity.route}.png",
         "metadata": {},
         "onboarding_type": "seller",
-        "owner": {
-            **owner_user(company),
-            "profile_picture": {"url": f"https://assets.example.com/avatars/{username}.png"},
-        },
+        "owner": {**owner_user(company), "profile_picture": {"url": owner_picture(company)}},
         "route": company.identity.route,
         "status": "active",
         "store_page_config": {"whop_affiliate_link": True},
@@ -74,10 +71,15 @@ def account(company: Company) -> Record:
     }
 
 
+def owner_picture(company: Company) -> str:
+    """Where the picture of the owner is."""
+    return f"https://assets.example.com/avatars/{company.identity.owner[1]}.png"
+
+
 def owner_user(company: Company) -> Record:
     """Who runs the company; no member of it."""
     name, username = company.identity.owner
-    return {"id": company.ids["users"].of(1 << 40), "name": name, "username": username}
+    return {"id": company.owner_id, "name": name, "username": username}
 
 
 def product(company: Company, index: int, buyers: int) -> Record:

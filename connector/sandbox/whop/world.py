@@ -1,7 +1,8 @@
-"""The whole sandbox: two companies as tables, and the changes made to the first.
+"""The whole sandbox: companies as tables, and the changes made to the first.
 
-The second company is a neighbour: it shows on the public marketplace and is
-otherwise out of reach, so that a connector that mixes tenants is caught.
+The owner has one company or several; an API key belongs to the first. One more
+company is a neighbour's: it shows on the public marketplace and is otherwise out
+of reach, so that a connector that mixes tenants is caught.
 """
 
 import datetime
@@ -9,13 +10,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from connector.sandbox.whop import people_records as people
 from connector.sandbox.whop import sales_records as sales
 from connector.sandbox.whop import shop_records as shop
-from connector.sandbox.whop.company import CHARGES, HARBOR, NORTHWIND, PREFIXES, Company
+from connector.sandbox.whop.company import CHARGES, FURTHER, HARBOR, NORTHWIND, PREFIXES, Company
 from connector.sandbox.whop.facts import ACCESS
 from connector.sandbox.whop.journal import Change, Journal
 from connector.sandbox.whop.tables import ADDED, Key, Table
@@ -203,7 +205,7 @@ class Shelf:
 
 
 class World:
-    """Both companies, the clock and the journal. Changes go through ``change`` alone."""
+    """All companies, the clock and the journal. Changes go through ``change`` alone, and to ``home``."""
 
     def __init__(
         self,
@@ -214,13 +216,17 @@ class World:
         seed: int,
         today: datetime.date,
         data_dir: Path | None,
+        companies: int = 1,
     ) -> None:
         many = round(members * 1.24) if memberships is None else memberships
-        _check(members, many, products)
+        _check(members, many, products, companies)
         self.now = noon(today)
         self.seed = seed
         self.home = Shelf(Company(NORTHWIND, seed, members, many, products, self.now))
+        further = (Shelf(Company(identity, seed, 12, 15, 2, self.now)) for identity in FURTHER)
+        self.owned = (self.home, *islice(further, companies - 1))
         self.neighbour = Shelf(Company(HARBOR, seed, 7, 9, 2, self.now))
+        self.shelves = (*self.owned, self.neighbour)
         self.lock = threading.RLock()
         name = f"changes-{seed}-{members}-{many}-{products}-{today.isoformat()}.jsonl"
         self._journal = Journal(data_dir / name if data_dir else None)
@@ -256,7 +262,9 @@ class World:
         return iso(self.clock + 1000)
 
 
-def _check(members: int, memberships: int, products: int) -> None:
+def _check(members: int, memberships: int, products: int, companies: int) -> None:
+    if not 1 <= companies <= 1 + len(FURTHER):
+        raise ValueError(f"companies: expected 1 to {1 + len(FURTHER)}, found {companies}")
     if not 0 <= members <= MOST_MEMBERS:
         raise ValueError(f"members: expected 0 to {MOST_MEMBERS}, found {members}")
     if memberships * CHARGES > ADDED or memberships < 0:
