@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from redis import Redis
@@ -21,15 +22,21 @@ from connector.errors import ReconnectError, SettingError
 from connector.mapping_files import MappingSet, load_all
 from connector.outbound import AllowList, Door, OutboundSession
 from connector.ports import Reader, SchemaKeeper, Writer
-from connector.sources.whop import headers
+from connector.sources.whop import Session, headers, scopes
 from connector.sources.whop.catalogue import CATALOGUE as WHOP
+from connector.sources.whop.oauth import App, WhopOAuth
 from connector.sources.whop.reader import WhopReader
+from connector.sources.whop.renewing import RenewingSession
 from connector.store.connections import Connection
 from connector.store.db import Database, in_transaction
 from connector.store.workspaces import Workspace
+from connector.sync import tokens
+from connector.sync.connecting import Desk
 from connector.sync.mirror import Tools
 from connector.sync.onboarding import crm_key_binding, secret_binding
 from connector.vault import Vault
+
+_SLACK = timedelta(seconds=60)
 
 SHIPPED_MAPPINGS = Path(__file__).parent.parent / "mappings"
 
@@ -46,6 +53,7 @@ class Parts:
     mappings: MappingSet
     openers: Openers
     tools: Tools
+    desk: Desk
 
     def close(self) -> None:
         """Give back connections and files."""
@@ -88,7 +96,18 @@ def build(settings: Settings, *, pause: Callable[[float], None] = time.sleep) ->
     redis = jobqueue.connect(settings.redis_url)
     vault = Vault(settings.token_encryption_keys)
     loaded = mappings(settings.mappings_dir)
-    openers = Openers(settings, door, vault, pause)
+    client = WhopOAuth(_app(settings), door, lambda token: _whop(settings, door, token))
+    keeper = tokens.Keeper(
+        database=database,
+        vault=vault,
+        client=client,
+        clock=clock,
+        pause=pause,
+        owner=lambda: uuid.uuid4().hex,
+        lease=timedelta(seconds=settings.http_connect_timeout_seconds + settings.http_read_timeout_seconds)
+        + _SLACK,
+    )
+    openers = Openers(settings, door, vault, pause, keeper)
     tools = Tools(
         database=database,
         mappings=tuple(loaded),
@@ -100,7 +119,30 @@ def build(settings: Settings, *, pause: Callable[[float], None] = time.sleep) ->
         open_writer=openers.writer,
         open_schema=openers.schema,
     )
-    return Parts(settings, database, redis, vault, door, loaded, openers, tools)
+    desk = Desk(
+        database=database,
+        vault=vault,
+        client=client,
+        clock=clock,
+        redirect_uri=settings.whop_redirect_uri,
+        asked=scopes.asked(scopes.needed(loaded)),
+        open_reader=openers.approved_reader,
+    )
+    return Parts(settings, database, redis, vault, door, loaded, openers, tools, desk)
+
+
+def _app(settings: Settings) -> App:
+    return App(
+        client_id=settings.whop_client_id,
+        redirect_uri=settings.whop_redirect_uri,
+        authorize_url=settings.whop_auth_url,
+        oauth_url=settings.whop_oauth_url,
+        secret=settings.whop_client_secret,
+    )
+
+
+def _whop(settings: Settings, door: Door, credential: str) -> Session:
+    return door.session(settings.whop_api_url, headers=headers(credential))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +153,12 @@ class Openers:
     door: Door
     vault: Vault
     pause: Callable[[float], None]
+    keeper: tokens.Keeper
 
     def reader(self, connection: Connection) -> Reader:
         """The source side of a connection. Raises ReconnectError when it was disconnected."""
+        if connection.auth == "oauth":
+            return self._renewing_reader(connection)
         if connection.secret_sealed is None:
             raise ReconnectError("This connection was disconnected.", code="whop_disconnected")
         binding = secret_binding(connection.workspace_id, connection.id)
@@ -122,8 +167,27 @@ class Openers:
 
     def reader_for(self, key: str, company_id: str | None) -> Reader:
         """The source side for a credential that is not kept yet."""
-        session = self.door.session(self.settings.whop_api_url, headers=headers(key))
-        return WhopReader(session, company_id=company_id, page_size=self.settings.whop_sync_batch_size)
+        return self._whop_reader(self._whop(key), company_id)
+
+    def approved_reader(self, token: str, company_id: str) -> Reader:
+        """The source side for an access token that is not kept yet."""
+        return self._whop_reader(self._whop(token), company_id, of_person=True)
+
+    def _renewing_reader(self, connection: Connection) -> Reader:
+        """One whose access token is renewed when it is about to end, or when Whop refuses it under way."""
+        session = RenewingSession(
+            tokens.live_token(self.keeper, connection),
+            open_session=self._whop,
+            renew=lambda refused: tokens.live_token(self.keeper, connection, refused=refused),
+        )
+        return self._whop_reader(session, connection.company_id, of_person=True)
+
+    def _whop(self, credential: str) -> Session:
+        return _whop(self.settings, self.door, credential)
+
+    def _whop_reader(self, session: Session, company_id: str | None, *, of_person: bool = False) -> Reader:
+        size = self.settings.whop_sync_batch_size
+        return WhopReader(session, company_id=company_id, page_size=size, of_person=of_person)
 
     def writer(self, workspace: Workspace) -> Writer:
         """The CRM side of a workspace. Raises ReconnectError when it has no key."""

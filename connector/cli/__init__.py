@@ -14,6 +14,7 @@ from connector.cli.benches import COMMANDS as BENCHES
 from connector.cli.connections import COMMANDS as CONNECTIONS
 from connector.cli.demo import COMMANDS as DEMO
 from connector.cli.mappings import COMMANDS as MAPPINGS
+from connector.cli.operators import COMMANDS as OPERATORS
 from connector.cli.sandboxes import COMMANDS as SANDBOXES
 from connector.cli.services import COMMANDS as SERVICES
 from connector.cli.syncs import COMMANDS as SYNCS
@@ -23,7 +24,18 @@ from connector.cli.workspaces import COMMANDS as WORKSPACES
 def create_command_app() -> Flask:
     """What the ``flask`` command finds: commands only. Each reads the settings that it needs."""
     app = Flask("connector")
-    for commands in (ADMIN, BENCHES, CONNECTIONS, DEMO, MAPPINGS, SANDBOXES, SERVICES, SYNCS, WORKSPACES):
+    for commands in (
+        ADMIN,
+        BENCHES,
+        CONNECTIONS,
+        DEMO,
+        MAPPINGS,
+        OPERATORS,
+        SANDBOXES,
+        SERVICES,
+        SYNCS,
+        WORKSPACES,
+    ):
         for command in commands:
             app.cli.add_command(command)
     return app

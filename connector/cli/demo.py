@@ -16,13 +16,16 @@ import click
 
 from connector import logs
 from connector.bootstrap import Parts
-from connector.cli import agreement, base, processes, stage, syncs
+from connector.cli import agreement, base, operators, processes, stage, syncs
 from connector.cli.stage import Size, Stage
+from connector.cli.visitor import Visitor
 from connector.core.outcomes import Result, sum_of
 from connector.store import runs
 from connector.store.runs import LogEntry, Run
+from connector.store.workspaces import Workspace
 
 _PORTS = {"web": 8080, "whop": 5101, "twenty": 5102}
+_NAME = "demo"
 _PATIENCE = 600.0  # seconds; the demo's full sync takes a few
 _STAGES = 3
 
@@ -51,15 +54,36 @@ def demo(data: Path, members: int, seed: int, *, exit_when_synced: bool, fresh: 
         if not supervisor.start_all(set_up.children(Size(members=members, seed=seed))):
             return
         parts = stack.enter_context(stage.parts(set_up))
+        if not exit_when_synced:
+            _stay(parts, set_up, supervisor, as_json=as_json)
+            return
         ending = stage.meanwhile(supervisor, partial(_sync, parts, set_up, say, shown=not as_json))
         if ending is None:
             return
         base.show(ending.document, ending.lines, as_json=as_json)
-        if exit_when_synced:
-            stack.close()
-            sys.exit(0 if ending.agree else base.FAILED)
-        say(f"Everything keeps running; Ctrl-C stops it. Health: {set_up.address('web')}/readyz")
-        supervisor.run_until(lambda: False)
+        stack.close()
+        sys.exit(0 if ending.agree else base.FAILED)
+
+
+def _stay(parts: Parts, set_up: Stage, supervisor: processes.Supervisor, *, as_json: bool) -> None:
+    """Everything is up: say where to look, and stay until it is stopped."""
+    stage.workspace_of(parts, set_up, _NAME)
+    link = operators.link_for(parts, _NAME)
+    document = {
+        "address": set_up.address("web"),
+        "sign_in": link.url,
+        "crm": set_up.address("twenty"),
+        "whop": set_up.address("whop"),
+    }
+    lines = [
+        "",
+        f"Open {link.url}",
+        "to sign in (the link works once), then click Connect Whop.",
+        f"The CRM's people, products and opportunities: {set_up.address('twenty')}",
+        "Ctrl-C stops everything; the next start finds it as it is now.",
+    ]
+    base.show(document, lines, as_json=as_json)
+    supervisor.run_until(lambda: False)
 
 
 def _empty(data: Path) -> None:
@@ -81,12 +105,15 @@ class Ending:
 
 
 def _sync(parts: Parts, set_up: Stage, say: Say, *, shown: bool) -> Ending:
-    workspace, connection = stage.connect(parts, set_up, "demo")
-    say(f"Connected {connection.company_title} on Whop to the CRM workspace {workspace.crm_name}.")
+    workspace = stage.workspace_of(parts, set_up, _NAME)
     started = time.monotonic()
-    run = _follow(parts, stage.start(parts, connection, "The demo"), shown=shown)
+    _ask_for_a_sync(parts, set_up, workspace, say)
+    with parts.database.reading() as session:
+        run = runs.of_workspace(session, workspace.id, limit=1)[0]
+    run = _follow(parts, run, shown=shown)
     took = time.monotonic() - started
     told = list(_told(parts, run))
+    connection = stage.connections_of(parts, workspace)[0]
     verdict = agreement.audit(
         stage.whop_session(parts, set_up),
         stage.crm_session(parts, set_up),
@@ -94,6 +121,23 @@ def _sync(parts: Parts, set_up: Stage, say: Say, *, shown: bool) -> Ending:
         set_aside={entry.source_id for entry in told}.__contains__,
     )
     return _ending(run, told, verdict, took)
+
+
+def _ask_for_a_sync(parts: Parts, set_up: Stage, workspace: Workspace, say: Say) -> None:
+    """What an admin does in a browser: sign in, connect Whop and agree; or, the second time, Sync now."""
+    visitor, home = Visitor(), set_up.address("web")
+    page = visitor.open(operators.link_for(parts, _NAME).url)
+    visitor.press(page, "Sign in")
+    say("Signed in with a one-time link.")
+    if stage.connections_of(parts, workspace):
+        visitor.press(visitor.open(f"{home}/connections"), "Sync now")
+        say("Connected already; pressed Sync now.")
+        return
+    page = visitor.press(visitor.open(f"{home}/connect/whop"), "Connect Whop")
+    page = visitor.press(page, "Approve")
+    say(f"Approved on Whop; came back to {page.url}")
+    page = visitor.press(page, "Agree and start the first sync")
+    say(f"Agreed to what will be created in the CRM; watching {page.url}")
 
 
 def _follow(parts: Parts, run: Run, *, shown: bool) -> Run:

@@ -27,14 +27,16 @@ _data = click.option("--data", type=click.Path(path_type=Path), help="Keep data 
 @_data
 @click.option("--members", default=500, show_default=True)
 @click.option("--memberships", type=int, help="Default: 1.24 for each member.")
+@click.option("--companies", default=1, show_default=True, help="How many companies the owner has.")
 @click.option("--seed", default=1, show_default=True, help="The same number gives the same people.")
 @click.option("--limits/--no-limits", default=True, help="600 requests a minute, as on Whop.")
-def whop(
+def whop(  # noqa: PLR0913 - one parameter an option
     port: int,
     fd: int | None,
     data: Path | None,
     members: int,
     memberships: int | None,
+    companies: int,
     seed: int,
     *,
     limits: bool,
@@ -47,7 +49,12 @@ def whop(
     from connector.sandbox.whop import create_app  # noqa: PLC0415 - no other process needs it
 
     app = create_app(
-        members=members, memberships=memberships, seed=seed, data_dir=_folder(data), limited=limits
+        members=members,
+        memberships=memberships,
+        companies=companies,
+        seed=seed,
+        data_dir=_folder(data),
+        limited=limits,
     )
     _serve(app, port, fd, as_json=as_json)
 

@@ -117,6 +117,7 @@ def _environment(data: Path, ports: Mapping[str, int], redis_url: str) -> dict[s
         "WHOP_API_URL": f"{whop}/api/v1",
         "WHOP_OAUTH_URL": f"{whop}/oauth",
         "WHOP_AUTH_URL": f"{whop}/oauth/authorize",
+        "WHOP_CLIENT_ID": "app_sandboxConnector",
         "ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
         "LOG_FORMAT": "json",
     }
@@ -153,19 +154,31 @@ def meanwhile(supervisor: processes.Supervisor, work: Callable[[], T]) -> T | No
         return future.result()
 
 
-def connect(parts: Parts, stage: Stage, name: str) -> tuple[Workspace, Connection]:
-    """The workspace and connection of this name, made and provisioned where they are not there yet."""
+def workspace_of(parts: Parts, stage: Stage, name: str) -> Workspace:
+    """The workspace of this name, added where it is not there yet."""
     with parts.database.transaction() as session:
         known = next((one for one in workspaces.every(session) if one.name == name), None)
-        if known is not None:  # the port of the CRM may be another one today
+        if known is None:
+            found = None
+        else:  # the port of the CRM may be another one today
             workspaces.move(session, known.id, stage.address("twenty"))
-            known = workspaces.get(session, known.id)
-    workspace = known or _add_workspace(parts, stage, name)
-    with parts.database.reading() as session:
-        held = connections.of_workspace(session, workspace.id)
+            found = workspaces.get(session, known.id)
+    return found or _add_workspace(parts, stage, name)
+
+
+def connect(parts: Parts, stage: Stage, name: str) -> tuple[Workspace, Connection]:
+    """The workspace and a connection of it by API key, made and provisioned where they are not there yet."""
+    workspace = workspace_of(parts, stage, name)
+    held = connections_of(parts, workspace)
     connection = held[0] if held else _add_connection(parts, stage, workspace)
     onboarding.provision(parts.tools, workspace)
     return workspace, connection
+
+
+def connections_of(parts: Parts, workspace: Workspace) -> list[Connection]:
+    """The workspace's connections, oldest first."""
+    with parts.database.reading() as session:
+        return connections.of_workspace(session, workspace.id)
 
 
 def _add_workspace(parts: Parts, stage: Stage, name: str) -> Workspace:

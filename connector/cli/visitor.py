@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookiejar import CookieJar
@@ -38,10 +38,6 @@ class Page:
     forms: tuple[Form, ...]
     links: dict[str, str]
 
-    def has(self, words: str) -> bool:
-        """Whether a link or a button of the page says so."""
-        return words in self.links or any(words in form.buttons for form in self.forms)
-
 
 class Visitor:
     """One browser session: cookies are kept from page to page."""
@@ -56,15 +52,15 @@ class Visitor:
         return self._load(urllib.request.Request(url))  # noqa: S310 - addresses of this machine's own servers
 
     def press(self, page: Page, words: str, **fields: str) -> Page:
-        """Press the link or button with these words, with form fields filled in.
+        """Press the button or link with these words, with form fields filled in.
 
         Raises ConnectorError when the page has none, showing what it has instead.
         """
-        if words in page.links:
-            return self.open(urljoin(page.url, page.links[words]))
         for form in page.forms:
-            if words in form.buttons:
-                return self._send(page, form, form.buttons[words], fields)
+            if name := _called(words, form.buttons):
+                return self._send(page, form, form.buttons[name], fields)
+        if name := _called(words, page.links):
+            return self.open(urljoin(page.url, page.links[name]))
         offered = [*page.links, *(name for form in page.forms for name in form.buttons)]
         raise ConnectorError(
             f"{page.url} ({page.status}) has nothing called {words!r}; it offers {', '.join(offered)}.",
@@ -90,6 +86,12 @@ class Visitor:
         with answer:
             text = answer.read().decode(errors="replace")
             return _read(answer.geturl(), answer.status or 0, text)
+
+
+def _called(words: str, names: Iterable[str]) -> str | None:
+    """The name that is these words, or begins with them: for the ear, buttons name their row as well."""
+    found = [name for name in names if name == words or name.startswith((f"{words} ", f"{words}:"))]
+    return found[0] if found else None
 
 
 def _read(url: str, status: int, text: str) -> Page:

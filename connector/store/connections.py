@@ -34,6 +34,9 @@ class Connection:
     last_sync_at: datetime | None
     created_at: datetime
     paused: bool = False
+    asked_company_id: str | None = None
+    refresh_claimed_by: str | None = None
+    refresh_claimed_until: datetime | None = None
 
 
 def add_or_revive(session: Session, new: Connection) -> None:

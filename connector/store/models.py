@@ -65,7 +65,13 @@ connection = Table(
     Column("expires_at", UtcDateTime),
     #: The Whop user who approved; null for API keys.
     Column("source_user_id", String(64)),
+    #: What the admin granted of what was asked, by name; null for API keys.
     Column("scopes", Json),
+    #: The company that was named when access was asked for, which each refresh repeats; null where none was.
+    Column("asked_company_id", String(64)),
+    #: Who asks Whop for a new access token now; null when nobody does. Void after refresh_claimed_until.
+    Column("refresh_claimed_by", String(64)),
+    Column("refresh_claimed_until", UtcDateTime),
     #: active, expired or revoked.
     Column("status", String(10), nullable=False),
     #: Whether an admin stopped its syncs for the time being.
@@ -107,6 +113,7 @@ link = Table(
     UniqueConstraint("source_id", "kind", "object", "source", "workspace_id"),
     Index("ix_link_crm_id", "crm_id", "workspace_id"),
     Index("ix_link_connection_id", "connection_id", "kind"),
+    Index("ix_link_state", "connection_id", "state"),
 )
 
 sync_run = Table(
@@ -145,6 +152,7 @@ sync_run = Table(
     Column("active_key", String(60), unique=True),
     Index("ix_sync_run_connection_id", "connection_id", "number"),
     Index("ix_sync_run_due_at", "status", "due_at"),
+    Index("ix_sync_run_workspace_id", "workspace_id", "number"),
 )
 
 sync_log_entry = Table(
@@ -169,7 +177,21 @@ sync_log_entry = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_sync_log_entry_run", "run", "result", "id"),
     Index("ix_sync_log_entry_source_id", "source_id", "workspace_id"),
+    # The pages read the log newest first: all of a workspace by result, failures by their cause.
+    Index("ix_sync_log_entry_workspace_id", "workspace_id", "result", "id"),
+    Index("ix_sync_log_entry_created_at", "workspace_id", "created_at"),
 )
+# Successes, the most by far, have no error code and cost these indexes nothing.
+_FAILED = sync_log_entry.c.error_code.is_not(None)
+for _name, _first in (("ix_sync_log_entry_cause", "run"), ("ix_sync_log_entry_error_code", "workspace_id")):
+    Index(
+        _name,
+        sync_log_entry.c[_first],
+        sync_log_entry.c.error_code,
+        sync_log_entry.c.id,
+        sqlite_where=_FAILED,
+        postgresql_where=_FAILED,
+    )
 
 event_inbox = Table(
     "event_inbox",
@@ -195,4 +217,95 @@ event_inbox = Table(
     Column("settled", Boolean, nullable=False, default=False),
     UniqueConstraint("event_id", "connection_id"),
     Index("ix_event_inbox_due", "connection_id", "state", "due_at"),
+)
+
+pending_authorization = Table(
+    "pending_authorization",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    #: SHA-256 of the state that Whop hands back; the state itself is in the browser's address bar only.
+    Column("state_hash", String(64), nullable=False, unique=True),
+    #: Sealed; proves to Whop that whoever redeems the code is the one who asked for it.
+    Column("verifier_sealed", Text, nullable=False),
+    #: Comes back inside the id token.
+    Column("nonce", String(64), nullable=False),
+    Column("workspace_id", _Id, ForeignKey("workspace.id"), nullable=False),
+    #: Who began it, and SHA-256 of the token in that browser's cookie: nobody else may end it.
+    Column("operator_id", _Id, nullable=False),
+    Column("browser_hash", String(64), nullable=False),
+    #: The connection that gets a new credential; null for a new one.
+    Column("connection_id", _Id, ForeignKey("connection.id")),
+    Column("redirect_uri", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    #: Set once, by the answer that Whop sent for it.
+    Column("used_at", UtcDateTime),
+    #: Sealed tokens that wait for the choice of a company; null before, and after it.
+    Column("grant_sealed", Text),
+    #: The companies to choose from and who approved; null where there is nothing to choose.
+    Column("offer", Json),
+)
+
+operator = Table(
+    "operator",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    #: Null until one is set: the one-time link is enough to sign in.
+    Column("password_hash", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    #: A removed operator stays for the audit log's sake; null: may sign in.
+    Column("removed_at", UtcDateTime),
+)
+
+sign_in_link = Table(
+    "sign_in_link",
+    metadata,
+    #: SHA-256 of the token; the token itself is in the link and nowhere else.
+    Column("token_hash", String(64), primary_key=True),
+    Column("operator_id", _Id, ForeignKey("operator.id"), nullable=False, index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    #: Set once, by the one who signed in with it.
+    Column("used_at", UtcDateTime),
+)
+
+web_session = Table(
+    "web_session",
+    metadata,
+    #: Names the session on pages; opens nothing.
+    Column("id", _Id, primary_key=True),
+    #: SHA-256 of the token in the browser's cookie.
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("operator_id", _Id, ForeignKey("operator.id"), nullable=False, index=True),
+    #: The one workspace it looks at; null until one is chosen.
+    Column("workspace_id", _Id, ForeignKey("workspace.id")),
+    #: link or password: a fresh link may set a password without the old one.
+    Column("by", String(10), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    #: Moved at most once a minute.
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    #: Browser and system in two words, and the network: enough to know a session again.
+    Column("user_agent", String(60), nullable=False),
+    Column("address", String(50), nullable=False),
+)
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("id", _Big, primary_key=True, autoincrement=True),
+    #: Null where it concerns no workspace, as signing in does.
+    Column("workspace_id", _Id, ForeignKey("workspace.id")),
+    #: Null where nobody known did it.
+    Column("operator_id", _Id, ForeignKey("operator.id")),
+    #: A code of ``audit.CODES``.
+    Column("what", String(40), nullable=False),
+    #: Names and numbers that belong to it; never a secret.
+    Column("about", Json, nullable=False),
+    Column("address", String(50), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_audit_event_workspace_id", "workspace_id", "id"),
+    Index("ix_audit_event_operator_id", "operator_id", "id"),
 )

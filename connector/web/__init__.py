@@ -5,15 +5,21 @@ from __future__ import annotations
 from flask import Flask
 
 from connector.bootstrap import Parts
-from connector.web import health, safety
+from connector.web import access, account, health, pages, plan, safety, signin, whop
 
 
 def create_app(parts: Parts) -> Flask:
     """The web application around what was built. Makes no connection by itself."""
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     app.secret_key = parts.settings.secret_key
     app.config.update(MAX_CONTENT_LENGTH=1024 * 1024)
     app.extensions["parts"] = parts
-    app.register_blueprint(health.blueprint)
     safety.install(app)
+    access.install(app, parts)
+    for door in (health.blueprint, signin.blueprint, account.blueprint, account.colours):
+        app.register_blueprint(door)
+    pages.install(app)
+    app.register_blueprint(whop.blueprint)
+    app.register_blueprint(plan.blueprint)
+    whop.install(app, parts)
     return app

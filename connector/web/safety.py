@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import structlog
 from flask import Flask, Response, g, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from connector import logs
+from connector.store.db import Unavailable
+from connector.web import shell
 
 log = structlog.get_logger(__name__)
 
@@ -39,11 +42,16 @@ def _end(response: Response) -> Response:
     return response
 
 
-def _refused(error: HTTPException) -> tuple[dict[str, str], int]:
+def _refused(error: HTTPException) -> ResponseReturnValue:
+    if shell.wants_page():
+        return shell.page_of(error)
     return {"error": error.name}, error.code or 500
 
 
-def _broken(error: Exception) -> tuple[dict[str, str], int]:
+def _broken(error: Exception) -> ResponseReturnValue:
     # The outermost door: what nobody named is a defect; the reader gets an id to quote, the log the rest.
     log.exception("request failed", path=request.path)
-    return {"error": "Something went wrong on our side.", "id": g.get("correlation_id", "")}, 500
+    status = 503 if isinstance(error, Unavailable) else 500
+    if shell.wants_page():
+        return shell.error_page(status)
+    return {"error": "Something went wrong on our side.", "id": g.get("correlation_id", "")}, status

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 from connector.core.records import BadRecord, Page, Ref, SourceRecord
-from connector.errors import BadRecordError, RefusedError, TryLaterError
+from connector.errors import BadRecordError, ReconnectError, RefusedError, TryLaterError
 from connector.ports import SourceAccount
 
 from . import client, refusals
 from .catalogue import CATALOGUE
 from .normalise import SOURCE, is_id, normalise, owner
+from .scopes import BY_FIELD, BY_KIND
 from .shapes import bad_value
 
 _PATHS: Final = {kind: f"/{kind}s" for kind in CATALOGUE.order}
 
-_BY_KIND: Final = {
-    "product": "access_pass:basic:read",
-    "plan": "plan:basic:read",
-    "member": "member:basic:read",
-    "membership": "member:basic:read",
-}
-"""Without it a list may be short instead of refused, which would pass for records that are gone."""
-
-_BY_FIELD: Final[Mapping[str, Mapping[str, str]]] = {
-    "member": {"email": "member:email:read", "phone_number": "member:phone:read"},
-    "membership": {"phone_number": "member:phone:read"},
-}
-"""Fields that are null without a permission of their own."""
-
 PERMISSIONS: Final = tuple(
-    dict.fromkeys([*_BY_KIND.values(), *(one for of in _BY_FIELD.values() for one in of.values())])
+    dict.fromkeys([*BY_KIND.values(), *(one for of in BY_FIELD.values() for one in of.values())])
 )
 """What a credential needs for all kinds to be read whole."""
 
@@ -44,21 +31,30 @@ class WhopReader:
     """Fills ``ports.Reader``. Made for one job: what the credential may do is asked once and kept.
 
     ``session`` is bound to Whop's API and carries ``client.headers``. Without ``company_id`` the company
-    is the one that the API key belongs to.
+    is the one that the API key belongs to. A token of OAuth belongs to a person instead, who may have
+    several: with ``of_person`` the company is looked up by its id, which must be given.
     """
 
-    def __init__(self, session: client.Session, *, company_id: str | None, page_size: int = 100) -> None:
+    def __init__(
+        self,
+        session: client.Session,
+        *,
+        company_id: str | None,
+        page_size: int = 100,
+        of_person: bool = False,
+    ) -> None:
         self._session = session
+        self._of_person = of_person
         self._company_id = company_id
         self._page_size = page_size
         self._granted: frozenset[str] | None = None
 
     def account(self) -> SourceAccount:
-        """The company behind an API key, and the permissions that the key lacks.
+        """The company behind the credential, and the permissions that it lacks.
 
-        Raises ReconnectError for a key that opens nothing, RefusedError for the key of another company.
+        Raises ReconnectError for one that opens nothing, RefusedError for one of another company.
         """
-        id_, title = self._of_key()
+        id_, title = self._of_id() if self._of_person else self._of_key()
         if self._company_id not in (None, id_):
             raise RefusedError(
                 f"This Whop API key is one of {title} ({id_}), not of {self._company_id}.",
@@ -130,19 +126,27 @@ class WhopReader:
         return self._company_id
 
     def _of_key(self) -> tuple[str, str]:
-        found = client.get(self._session, "/accounts/me")
-        id_ = found.get("id") if isinstance(found, dict) else None
-        if not is_id(id_):
-            raise _unlike_whop("/accounts/me")
-        title = found.get("title")
-        return id_, title if isinstance(title, str) and title else id_
+        return company_of("/accounts/me", client.get(self._session, "/accounts/me"))
+
+    def _of_id(self) -> tuple[str, str]:
+        path = f"/accounts/{quote(self._company(), safe='')}"
+        try:
+            return company_of("/accounts", client.get(self._session, path))
+        except RefusedError as err:
+            if err.code != refusals.NOT_FOUND:
+                raise
+            raise RefusedError(
+                f"Whoever approved on Whop has no company {self._company_id}.",
+                code="whop_company",
+                remedy="Have somebody approve who manages that company on Whop.",
+            ) from err
 
     def _withheld(self, kind: str, company: str) -> frozenset[str]:
         """The fields that may not be read; raises ReconnectError where the kind may not."""
         granted = self._granted = self._granted or self._ask_granted(company)
-        if _BY_KIND[kind] not in granted:
-            raise refusals.lacking(_BY_KIND[kind])
-        return frozenset(field for field, needed in _BY_FIELD.get(kind, {}).items() if needed not in granted)
+        if BY_KIND[kind] not in granted:
+            raise _unapproved(BY_KIND[kind]) if self._of_person else refusals.lacking(BY_KIND[kind])
+        return frozenset(field for field, needed in BY_FIELD.get(kind, {}).items() if needed not in granted)
 
     def _ask_granted(self, company: str) -> frozenset[str]:
         params = {"resource_id": company, "actions": ",".join(PERMISSIONS)}
@@ -151,6 +155,15 @@ class WhopReader:
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise _unlike_whop("/permissions")
         return frozenset(str(row.get("action")) for row in rows if row.get("granted") is True)
+
+
+def company_of(path: str, found: Any) -> tuple[str, str]:
+    """Id and name of a company as Whop sends it. Raises TryLaterError where it is none."""
+    id_ = found.get("id") if isinstance(found, dict) else None
+    if not is_id(id_):
+        raise _unlike_whop(path)
+    title = found.get("title")
+    return id_, title if isinstance(title, str) and title else id_
 
 
 def _path(kind: str) -> str:
@@ -214,6 +227,14 @@ def _foreign(ref: Ref, named: str | None, company: str) -> BadRecordError:
         found=found,
         code="foreign_record",
         remedy="If it happens again, report it to Whop: the key shows another company's records.",
+    )
+
+
+def _unapproved(permission: str) -> ReconnectError:
+    return ReconnectError(
+        f"What was approved on Whop lacks the permission {permission}.",
+        code="whop_scope",
+        remedy="Connect the company again and approve everything that is asked for.",
     )
 
 

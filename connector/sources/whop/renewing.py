@@ -1,0 +1,45 @@
+"""A session of Whop's API whose token may end under way: one 401, one new token, the same request again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from connector.errors import ReconnectError
+
+from .client import Answer, Params, Session
+
+
+class RenewingSession:
+    """``open_session`` makes a session for a token; ``renew`` gives another in place of a refused one."""
+
+    def __init__(
+        self, token: str, *, open_session: Callable[[str], Session], renew: Callable[[str], str]
+    ) -> None:
+        self._token = token
+        self._open = open_session
+        self._renew = renew
+        self._session = open_session(token)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        /,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The answer. Raises ReconnectError when a fresh token is refused too, or there is none to be had."""
+        answer = self._session.request(method, path, params=params, headers=headers)
+        if answer.status != 401:
+            return answer
+        self._token = self._renew(self._token)
+        self._session = self._open(self._token)
+        answer = self._session.request(method, path, params=params, headers=headers)
+        if answer.status == 401:
+            raise ReconnectError(
+                "Whop no longer lets us in with what was approved.",
+                code="whop_grant",
+                remedy="Connect the company again; everything that was synced stays.",
+            )
+        return answer

@@ -1,0 +1,139 @@
+"""What has to be allowed on Whop, found out by asking the mappings: nothing that none of them uses.
+
+A mapping is asked by giving its rules a record that has nothing in it and remembers what it was asked for.
+So a rule cannot read a field that this does not see, in whatever way its file puts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from connector.core import mapping as core
+from connector.core.mapping import Own
+
+SOURCE: Final = "whop"
+IDENTITY: Final = ("openid", "profile", "email")
+"""For knowing who approved. They open no data of the company."""
+
+BY_KIND: Final[Mapping[str, str]] = {
+    "product": "access_pass:basic:read",
+    "plan": "plan:basic:read",
+    "member": "member:basic:read",
+    "membership": "member:basic:read",
+}
+"""Without it a list may be short instead of refused, which would pass for records that are gone."""
+
+BY_FIELD: Final[Mapping[str, Mapping[str, str]]] = {
+    "member": {"email": "member:email:read", "phone_number": "member:phone:read"},
+    "membership": {"phone_number": "member:phone:read"},
+}
+"""Fields that are null without a permission of their own.
+
+The roll-ups of payments are not among them: nothing reads payments yet, so nothing asks for them.
+"""
+
+COMPANY: Final = "company:basic:read"
+
+_WORDS: Final[Mapping[str, tuple[str, str, str]]] = {
+    COMPANY: (
+        "See which company this is",
+        "Its name stands beside its connection, and its id keeps other companies' records out.",
+        "The company cannot be connected.",
+    ),
+    "access_pass:basic:read": (
+        "See your products",
+        "One record in Twenty for each product.",
+        "Products, and with them whole syncs, stop.",
+    ),
+    "plan:basic:read": ("See your plans and prices", "Plans come to Twenty.", "Syncs stop at the plans."),
+    "member:basic:read": (
+        "See who your members are and what they have joined",
+        "One person in Twenty for each member, one opportunity for each membership.",
+        "Members and memberships, and with them whole syncs, stop.",
+    ),
+    "member:email:read": (
+        "See your members' e-mail addresses",
+        "People who are in Twenty already are recognised by their address.",
+        "E-mail addresses in Twenty stay as they are; people are recognised by their Whop id alone.",
+    ),
+    "member:phone:read": (
+        "See your members' phone numbers",
+        "Phone numbers come to Twenty.",
+        "Phone numbers in Twenty stay as they are. Everything else works.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One permission in plain words. ``used_by`` are the CRM objects, and ``object.field``, that need it."""
+
+    name: str
+    title: str
+    enables: str
+    without: str
+    used_by: tuple[str, ...] = ()
+
+
+def needed(mappings: Iterable[core.Mapping]) -> tuple[Scope, ...]:
+    """What these mappings need of Whop, in the order of the words above."""
+    users: dict[str, list[str]] = {COMPANY: []}
+    for mapping in mappings:
+        if mapping.source == SOURCE:
+            for permission, user in _uses(mapping):
+                users.setdefault(permission, []).append(user)
+    known = (name for name in _WORDS if name in users)
+    return tuple(Scope(name, *_WORDS[name], tuple(dict.fromkeys(users[name]))) for name in known)
+
+
+def asked(scopes: Iterable[Scope]) -> tuple[str, ...]:
+    """What goes into the request for these."""
+    return (*IDENTITY, *(scope.name for scope in scopes))
+
+
+def _uses(mapping: core.Mapping) -> Iterator[tuple[str, str]]:
+    """(permission, who needs it) of one mapping."""
+    yield BY_KIND[mapping.kind], mapping.object.name
+    by_field = BY_FIELD.get(mapping.kind, {})
+    for user, read in _reads(mapping):
+        for name in _read_by(read):
+            if name in by_field:
+                yield by_field[name], user
+
+
+def _reads(mapping: core.Mapping) -> Iterator[tuple[str, core.Read]]:
+    """Everything of a mapping that looks into a record, and the CRM field or object it is for."""
+    owner = mapping.object.name
+    for rule in mapping.fields:
+        if rule.own is not Own.NEVER:
+            yield f"{owner}.{rule.spec.name}", rule.read
+    for link in mapping.links:
+        yield f"{owner}.{link.spec.name}", link.read_id
+    for key in mapping.match:
+        yield f"{owner}.{key.field}", key.read
+    for one in mapping.only:
+        yield owner, one.read
+    yield owner, mapping.title
+
+
+def _read_by(read: core.Read) -> set[str]:
+    empty = _Remembering()
+    read(empty)
+    return empty.asked
+
+
+class _Remembering(dict[str, Any]):
+    """A record whose every field is empty: a rule that has more than one to look at looks at them all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return None
+
+    def __missing__(self, name: str) -> Any:
+        return self.get(name)

@@ -1,0 +1,51 @@
+"""The overview, and how the pages are hung into the application."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, render_template
+
+from connector.store import overview
+from connector.store.overview import Health, RunFilter
+from connector.web import (
+    access,
+    error_registry,
+    shell,
+    standing,
+    views_connections,
+    views_errors,
+    views_log,
+    views_retry,
+    views_runs,
+)
+
+blueprint = access.protect(Blueprint("pages", __name__))
+
+_LATEST = 8
+
+
+def install(app: Flask) -> None:
+    """Every page for somebody signed in; ``access.install`` comes before it."""
+    shell.install(app)
+    app.register_blueprint(blueprint)
+    for module in (views_connections, views_runs, views_retry, views_log, views_errors):
+        app.register_blueprint(module.blueprint)
+
+
+@blueprint.get("/", endpoint="overview")
+def home() -> str:
+    """What needs a person first, then how the records stand, then connections and the latest runs."""
+    desk = shell.workspace_id()
+    with shell.parts().database.reading() as session:
+        found = standing.of_workspace(session, desk)
+        latest = overview.run_page(session, desk, RunFilter(), limit=_LATEST).items
+    return render_template(
+        "pages/overview.html",
+        standings=found,
+        total=sum((one.health for one in found), Health()),
+        needs=standing.needs(found, latest),
+        runs=latest,
+        titles={one.connection.id: one.title for one in found},
+        connect=standing.connect_link,
+        error_of=error_registry.entry,
+        **views_runs.run_words(),
+    )

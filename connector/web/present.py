@@ -1,0 +1,268 @@
+"""What is kept, in the words of the pages: statuses, names, values, times, durations, numbers, money."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from connector.core.mapping import FieldSpec
+from connector.mapping_files import MappingSet
+from connector.store.connections import Connection
+from connector.store.runs import LogEntry, Run
+
+
+class Status(NamedTuple):
+    """A state as word, shape and tone: always all three."""
+
+    word: str
+    shape: str
+    tone: str = ""
+
+
+RUN: Final[Mapping[str, Status]] = {
+    "queued": Status("Queued", "queued"),
+    "running": Status("Running", "running", "info"),
+    "paused": Status("Paused", "paused"),
+    "waiting": Status("Waiting for approval", "waiting", "warn"),
+    "success": Status("Success", "success", "ok"),
+    "partial": Status("Partial", "partial", "warn"),
+    "failed": Status("Failed", "failed", "bad"),
+    "cancelled": Status("Cancelled", "cancelled"),
+}
+OUTCOME: Final[Mapping[str, Status]] = {
+    "created": Status("Created", "created", "ok"),
+    "updated": Status("Updated", "updated", "info"),
+    "unchanged": Status("Unchanged", "none"),
+    "skipped": Status("Skipped", "none"),
+    "failed": Status("Failed", "failed", "bad"),
+}
+RUN_TYPE: Final[Mapping[str, str]] = {
+    "full": "Full",
+    "incremental": "Incremental",
+    "webhook": "Webhook",
+    "preview": "Preview",
+    "undo": "Undo",
+    "repair": "Repair",
+}
+REASON: Final[Mapping[str, str]] = {
+    "filtered": "Left out by a rule of the mapping",
+    "stale": "Something newer is known already",
+    "duplicate": "Whop listed it twice",
+    "gone": "No longer on Whop",
+    "deleted_in_crm": "Someone deleted it in Twenty; that stands",
+    "review": "Fits more than one record in Twenty; a person must choose",
+    "held": "Held back",
+    "undone": "Undone; held until it changes on Whop",
+    "adopted": "Found in Twenty and taken over",
+}
+_OBJECTS: Final[Mapping[str, tuple[str, str]]] = {
+    "person": ("Person", "People"),
+    "opportunity": ("Opportunity", "Opportunities"),
+    "company": ("Company", "Companies"),
+}
+_SIGNS: Final[Mapping[str, str]] = {"USD": "US$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_DECIMALS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX"), 0),
+    **dict.fromkeys(("VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
+_LONG: Final = 300
+
+
+def connection_status(one: Connection) -> Status:
+    """How a connection stands, in a word."""
+    if one.status == "expired":
+        return Status("Access expired", "failed", "bad")
+    if one.status == "revoked":
+        return Status("Disconnected", "cancelled")
+    return Status("Paused", "paused") if one.paused else Status("Connected", "success", "ok")
+
+
+def company(one: Connection) -> str:
+    """The company's name, or its id where Whop gave none."""
+    return one.company_title.strip() or one.company_id
+
+
+def name_of(entry: LogEntry) -> str:
+    """The record's name, or that it has none."""
+    return entry.title if entry.title.strip() else f"(no name) · {entry.source_id}"
+
+
+def run_name(run: Run) -> str:
+    """What a run is called."""
+    return f"Sync {run.number}"
+
+
+def number(value: int) -> str:
+    """With thousands apart, never shortened."""
+    return f"{value:,}"
+
+
+def iso(moment: datetime) -> str:
+    """For the ``datetime`` of a time element."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def utc(moment: datetime) -> str:
+    """Exact, and readable without a script."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def duration(length: timedelta) -> str:
+    """The two largest parts: 41 s, 1 min 2 s, 2 h 5 min."""
+    seconds = max(0, int(length.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return _two(seconds // 60, "min", seconds % 60, "s")
+    return _two(seconds // 3600, "h", seconds % 3600 // 60, "min")
+
+
+def roughly(length: timedelta) -> str:
+    """The largest part, for what is an estimate: 51 min."""
+    seconds = max(0, int(length.total_seconds()))
+    if seconds < 60:
+        return f"{max(1, seconds)} s"
+    return f"{round(seconds / 60):,} min" if seconds < 5400 else f"{round(seconds / 3600):,} h"
+
+
+def _two(most: int, unit: str, rest: int, small: str) -> str:
+    return f"{most:,} {unit} {rest} {small}" if rest else f"{most:,} {unit}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A number with its noun."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def money(micros: int, currency: str) -> str:
+    """An amount with as many decimals as its currency has."""
+    amount = f"{micros / 1_000_000:,.{_DECIMALS.get(currency, 2)}f}"
+    sign = _SIGNS.get(currency)
+    return f"{sign}{amount}" if sign else f"{currency} {amount}"
+
+
+class Value(NamedTuple):
+    """A value to show: ``text`` (empty: none), ``rest`` beyond what fits, ``moment`` where it is a time."""
+
+    text: str
+    rest: str = ""
+    moment: datetime | None = None
+
+
+def value(raw: Any, labels: Mapping[str, str] | None = None) -> Value:
+    """A canonical value of the log in words."""
+    if isinstance(raw, str) and _MOMENT.fullmatch(raw):
+        return _moment(raw)
+    text = " ".join(_text(raw, labels or {}).split())
+    return Value(text[:_LONG], text[_LONG:])
+
+
+def _moment(raw: str) -> Value:
+    try:
+        moment = datetime.fromisoformat(raw)
+    except ValueError:
+        return Value(raw)
+    return Value(raw, moment=moment)
+
+
+def _text(raw: Any, labels: Mapping[str, str]) -> str:
+    match raw:
+        case None | "":
+            return ""
+        case bool():
+            return "Yes" if raw else "No"
+        case {"amountMicros": int(micros), "currencyCode": str(currency)}:
+            return money(micros, currency)
+        case Mapping():
+            return " ".join(filter(None, (_text(part, labels) for part in raw.values())))
+        case list() | tuple():
+            return ", ".join(_text(part, labels) for part in raw)
+        case _:
+            return labels.get(str(raw), str(raw))
+
+
+class Change(NamedTuple):
+    """One field of a record, before and after."""
+
+    field: str
+    before: Value
+    after: Value
+
+
+class Vocabulary:
+    """Names of objects and fields as Twenty shows them, out of the mapping files."""
+
+    def __init__(self, mappings: MappingSet) -> None:
+        self._objects = dict(_OBJECTS)
+        self._labels: dict[tuple[str, str], str] = {}
+        self._options: dict[tuple[str, str], Mapping[str, str]] = {}
+        self.kinds = {f"{one.kind}:{one.object.name}": one.object.name for one in mappings}
+        for one in mappings:
+            if one.object.label:
+                self._objects[one.object.name] = (one.object.label, one.object.label_plural)
+            self._learn(one.object.name, one.specs)
+            self._options.update({(one.object.name, name): labels for name, labels in one.labels.items()})
+
+    def _learn(self, object_: str, specs: Iterable[FieldSpec]) -> None:
+        self._labels.update({(object_, spec.name): spec.label for spec in specs if spec.label})
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The objects that are written, parents before children."""
+        return tuple(dict.fromkeys(self.kinds.values()))
+
+    def object(self, name: str) -> str:
+        """One record of an object: Person."""
+        return self._objects[name][0] if name in self._objects else _spaced(name)
+
+    def many(self, name: str) -> str:
+        """The object's records: People."""
+        return self._objects[name][1] if name in self._objects else _spaced(name)
+
+    def counted(self, name: str, count: int) -> str:
+        """So many records of an object: 2 people, 1 Whop product."""
+        word = self.object(name) if count == 1 else self.many(name)
+        return f"{count:,} {word.lower() if name in _OBJECTS else word}"
+
+    def field(self, object_: str, name: str) -> str:
+        """A field's label."""
+        return self._labels.get((object_, name)) or _spaced(name)
+
+    def changes(self, entry: LogEntry) -> list[Change]:
+        """Field by field what a record was and is, in the order of writing."""
+        before, after = entry.before or {}, entry.after or {}
+        return [
+            Change(
+                self.field(entry.object, name),
+                value(before.get(name), self._options.get((entry.object, name))),
+                value(after.get(name), self._options.get((entry.object, name))),
+            )
+            for name in {**after, **before}
+        ]
+
+    def story(self, entry: LogEntry) -> str:
+        """What happened to a record, in one line."""
+        if entry.error:
+            return _without_ref(entry, str(entry.error.get("message", "")))
+        if entry.result == "skipped" and entry.reason:
+            return REASON.get(entry.reason, entry.reason)
+        named = [self.field(entry.object, name).lower() for name in entry.after or {}]
+        if entry.result == "created" or len(named) > 4:
+            return plural(len(named), "field")
+        listed = f"{plural(len(named), 'field')}: {', '.join(named)}" if named else "nothing to write"
+        reason = REASON.get(entry.reason or "")
+        return f"{reason}; {listed}" if reason else listed
+
+
+def _without_ref(entry: LogEntry, message: str) -> str:
+    # The record stands beside the message already.
+    return message.removeprefix(f"{entry.kind} {entry.source_id}: ")
+
+
+def _spaced(name: str) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+    return words[:1].upper() + words[1:]

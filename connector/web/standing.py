@@ -1,0 +1,126 @@
+"""How the connections of a workspace stand, and what of it needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from flask import current_app, url_for
+
+from connector.store import connections, overview
+from connector.store.connections import Connection
+from connector.store.db import Session
+from connector.store.overview import Health
+from connector.store.runs import Run
+from connector.web import error_registry, present
+
+_NOTHING = Health()
+
+
+class Standing(NamedTuple):
+    """One connection, with its records' health and the run that is under way."""
+
+    connection: Connection
+    title: str
+    status: present.Status
+    health: Health
+    active: Run | None
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has access, so that syncs may run."""
+        return self.connection.status == "active"
+
+    @property
+    def first_steps(self) -> str:
+        """Where it is agreed what will be created in the CRM; empty once a sync has ended."""
+        known = "plan.show" in current_app.view_functions
+        return url_for("plan.show", id_=self.connection.id) if self._is_new and known else ""
+
+    @property
+    def _is_new(self) -> bool:
+        return self.connection.last_sync_at is None and not self.health.known
+
+
+class Need(NamedTuple):
+    """Something that waits for a person, with the page that mends it."""
+
+    tone: str
+    shape: str
+    title: str
+    text: str
+    link: str
+    label: str
+
+
+def of_workspace(session: Session, workspace_id: str) -> list[Standing]:
+    """Every connection of the workspace, those that were disconnected last."""
+    health = overview.health(session, workspace_id)
+    active = overview.active_runs(session, workspace_id)
+    found = [
+        Standing(
+            one,
+            present.company(one),
+            present.connection_status(one),
+            health.get(one.id, _NOTHING),
+            active.get(one.id),
+        )
+        for one in connections.of_workspace(session, workspace_id)
+    ]
+    return sorted(found, key=lambda one: one.connection.status == "revoked")
+
+
+def needs(found: Sequence[Standing], latest: Sequence[Run]) -> list[Need]:
+    """What a person has to do, the gravest first; ``latest`` are the newest runs."""
+    return [*_lost(found), *_stopped(found, latest), *_failing(found, latest), *_undecided(found)]
+
+
+def connect_link(connection_id: str | None = None) -> str:
+    """Where a company is connected, or this one again."""
+    if "connect.start" in current_app.view_functions:
+        return url_for("connect.start", connection=connection_id)
+    return "/connect"
+
+
+def _lost(found: Sequence[Standing]) -> Iterator[Need]:
+    for one in found:
+        if one.connection.status == "expired":
+            title = f"{one.title}: access to Whop ended"
+            text = "Its syncs have stopped. What was synced stays in Twenty."
+            yield Need("bad", "failed", title, text, connect_link(one.connection.id), "Reconnect")
+
+
+def _stopped(found: Sequence[Standing], latest: Sequence[Run]) -> Iterator[Need]:
+    for one in found:
+        last = next((run for run in latest if run.connection_id == one.connection.id), None)
+        if one.usable and last is not None and last.status == "failed":
+            known = error_registry.entry((last.error or {}).get("code"))
+            link = url_for("runs.show", run_id=last.id)
+            title = f"{one.title}: {present.run_name(last)} stopped"
+            yield Need("bad", "failed", title, f"{known.title}. {known.todo}", link, "Look at it")
+
+
+def _failing(found: Sequence[Standing], latest: Sequence[Run]) -> Iterator[Need]:
+    for one in found:
+        if one.health.failing:
+            title = f"{one.title}: {present.plural(one.health.failing, 'record')} failing"
+            text = "All other records are in step. The sync log says why, and what to do."
+            yield Need("warn", "partial", title, text, _failures_of(one, latest), "Look at them")
+
+
+def _failures_of(one: Standing, latest: Sequence[Run]) -> str:
+    mine = (run for run in latest if run.connection_id == one.connection.id and run.status == "partial")
+    last = next(mine, None)
+    if last is not None and last.type == "full":
+        return url_for("runs.show", run_id=last.id, _anchor="failures")
+    return url_for("log.listing", result="failed", connection=one.connection.id)
+
+
+def _undecided(found: Sequence[Standing]) -> Iterator[Need]:
+    for one in found:
+        if one.health.review:
+            fits = present.plural(one.health.review, "record fits", "records fit")
+            title = f"{one.title}: {fits} more than one in Twenty"
+            text = "We do not guess, so nothing was written. Merge or correct them in Twenty, then sync."
+            link = url_for("log.listing", reason="review", connection=one.connection.id)
+            yield Need("warn", "waiting", title, text, link, "Look at them")

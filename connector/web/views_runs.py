@@ -1,0 +1,125 @@
+"""Sync runs: the list of them, and one with its progress, its causes of failure and its records."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, abort, render_template
+
+from connector.core.outcomes import Result, sum_of
+from connector.errors import RefusedError
+from connector.store import connections, logbook, overview, runs
+from connector.store.db import Session
+from connector.store.runs import Run
+from connector.web import access, downloads, error_registry, filters, present, progress, shell, views_log
+
+blueprint = access.protect(Blueprint("runs", __name__))
+
+_PAGE = 50
+_FILTERS = ("status", "type", "connection")
+
+
+@blueprint.get("/runs")
+def listing() -> str:
+    """Runs, newest first; those that changed nothing are hidden until asked for."""
+    desk, wanted = shell.workspace_id(), filters.run_filter()
+    with shell.parts().database.reading() as session:
+        leaf = overview.run_page(session, desk, wanted, filters.place(), _PAGE)
+        known = connections.of_workspace(session, desk)
+        hidden = overview.idle_runs(session, desk) if wanted.hide_idle else 0
+    return render_template(
+        "pages/runs.html",
+        leaf=leaf,
+        hidden=hidden,
+        titles={one.id: present.company(one) for one in known},
+        any_filter=filters.is_filtered(*_FILTERS),
+        error_of=error_registry.entry,
+        here=filters.here,
+        args=filters.word,
+        **run_words(),
+    )
+
+
+@blueprint.get("/runs/<run_id>")
+def show(run_id: str) -> str:
+    """One run, live while it is under way."""
+    desk = shell.workspace_id()
+    with shell.parts().database.reading() as session:
+        run = _found(session, run_id)
+        wanted = filters.entry_filter(run.number)
+        leaf = logbook.entry_page(session, desk, wanted, filters.place(), views_log.PAGE)
+        connection = connections.get(session, desk, run.connection_id)
+        changing = _live(session, run)
+    return render_template(
+        "pages/run.html",
+        connection=connection,
+        title=present.company(connection),
+        any_filter=filters.is_filtered("q", "result", "object", "reason", "error"),
+        run_id_of=lambda _entry: run.id,
+        **(changing | views_log.shown(leaf)),
+    )
+
+
+@blueprint.get("/runs/<run_id>/live")
+def live(run_id: str) -> str:
+    """The part of the page that changes while the run is under way."""
+    with shell.parts().database.reading() as session:
+        found = _live(session, _found(session, run_id))
+    return render_template("parts/live.html", **found)
+
+
+@blueprint.get("/runs/<run_id>/entries.<form>")
+def download(run_id: str, form: str) -> Response:
+    """The run's entries that fit the filter as a file, csv or json."""
+    with shell.parts().database.reading() as session:
+        run = _found(session, run_id)
+    wanted = filters.entry_filter(run.number)
+    found = downloads.entries(shell.parts().database, shell.workspace_id(), wanted)
+    return views_log.as_file(form, found, f"sync-{run.number}")
+
+
+def _found(session: Session, run_id: str) -> Run:
+    try:
+        return runs.get(session, shell.workspace_id(), run_id)
+    except RefusedError:
+        abort(404)
+
+
+def _live(session: Session, run: Run) -> dict[str, Any]:
+    now = shell.parts().tools.clock()
+    failed = sum_of(run.counts, Result.FAILED)
+    return {
+        "run": run,
+        "now": now,
+        "progress": _progress(session, run, now) if run.active else None,
+        "causes": logbook.causes(session, run.workspace_id, run.number) if failed else [],
+        "failed": failed,
+        "waits_for": _waits_for(run, now),
+        "error_of": error_registry.entry,
+        "words": shell.vocabulary(),
+        **run_words(),
+    }
+
+
+def _progress(session: Session, run: Run, now: datetime) -> progress.Progress:
+    former = overview.last_complete(session, run.workspace_id, run.connection_id)
+    return progress.of_run(run, shell.vocabulary(), former, now)
+
+
+def _waits_for(run: Run, now: datetime) -> timedelta | None:
+    """How long a run that was put off waits yet; None for one that goes on."""
+    waits = run.active and run.error and run.lease_owner is None and run.due_at > now
+    return run.due_at - now if waits else None
+
+
+def run_words() -> dict[str, Any]:
+    """What a template needs to show runs."""
+    return {
+        "statuses": present.RUN,
+        "types": present.RUN_TYPE,
+        "outcomes": present.OUTCOME,
+        "run_name": present.run_name,
+        "sum_of": lambda run, result=None: sum_of(run.counts, Result(result) if result else None),
+        "spent": lambda run: run.ended_at - run.started_at if run.started_at and run.ended_at else None,
+    }

@@ -1,0 +1,203 @@
+"""Connecting Whop: what is asked for, the way to Whop and back, and which company where there are several.
+
+Whoever comes back must be the one who went: the same operator, and the same browser, which has a cookie of
+its own for this. That cookie outlasts a sign-in, so a session that ended on the way costs nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlsplit
+
+import flask
+import structlog
+from flask import Blueprint, Flask, Response, abort, g, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from connector.bootstrap import Parts
+from connector.errors import ConnectorError, ReconnectError, RefusedError, SchemaError, TryLaterError
+from connector.sources.whop import oauth_refusals, scopes
+from connector.store import connections, pending
+from connector.store.connections import Connection
+from connector.store.pending import Visitor
+from connector.sync import connecting
+from connector.sync.connecting import Choice, Connected
+from connector.web import access, limits, present, safety, shell
+
+log = structlog.get_logger(__name__)
+
+blueprint = access.protect(Blueprint("connect", __name__))
+
+#: How often one operator may go to Whop, and how often answers may come back to one address.
+BEGIN_LIMIT = "10 per minute; 60 per hour"
+ANSWER_LIMIT = "30 per minute"
+
+_DENIED = ("whop_denied", "whop_state")
+_CONFLICT = ("connection_exists", "whop_state_used", "whop_choice")
+
+
+def install(app: Flask, parts: Parts) -> None:
+    """Put the answer's address where the setting says it is. Called after the blueprint is registered."""
+    path = urlsplit(parts.settings.whop_redirect_uri).path or "/"
+    app.add_url_rule(path, "connect.answer", answer, methods=["GET"])
+
+
+def _by_operator() -> str:
+    return f"operator {g.operator.id}"
+
+
+@blueprint.get("/connect/whop")
+def start() -> ResponseReturnValue:
+    """What Whop will be asked for and why, and the button that leads there."""
+    again = _wanted_again()
+    if not shell.parts().settings.whop_client_id:
+        return render_template("whop/unavailable.html"), 503
+    needed = scopes.needed(shell.parts().mappings)
+    page = render_template("whop/start.html", scopes=needed, again=again, uses=_uses(needed))
+    response = flask.make_response(page)
+    response.headers["Content-Security-Policy"] = _policy(shell.parts().settings.whop_auth_url)
+    return response
+
+
+@blueprint.post("/connect/whop")
+@limits.limiter.limit(BEGIN_LIMIT, key_func=_by_operator)
+def begin() -> ResponseReturnValue:
+    """Remember who goes, and send the browser to Whop."""
+    again, browser = _wanted_again(), request.cookies.get(_cookie()) or secrets.token_urlsafe(32)
+    visitor = Visitor(g.operator.id, pending.digest(browser))
+    desk, workspace_id = shell.parts().desk, shell.workspace_id()
+    url = connecting.begin(desk, workspace_id, visitor, connection_id=again.id if again else None)
+    return _with_cookie(flask.make_response(flask.redirect(url, 303)), browser)
+
+
+@limits.limiter.limit(ANSWER_LIMIT)
+def answer() -> ResponseReturnValue:
+    """Whop's answer. Only what was begun in this browser is looked at further."""
+    desk, workspace_id, visitor = shell.parts().desk, shell.workspace_id(), _visitor()
+    state, code, error = (request.args.get(name, "") for name in ("state", "code", "error"))
+    if error or not code:
+        connecting.decline(desk, workspace_id, visitor, state=state)
+        log.warning("whop sent no code", error=error[:40])
+        raise oauth_refusals.of_callback(error)
+    done = connecting.complete(desk, workspace_id, visitor, state=state, code=code)
+    if isinstance(done, Choice):
+        return flask.redirect(url_for(".company", choice=done.id), 303)
+    return _on(done)
+
+
+@blueprint.get("/connect/whop/company")
+def company() -> str:
+    """Which of several companies to connect."""
+    id_ = request.args.get("choice", "")
+    choice = connecting.offered(shell.parts().desk, shell.workspace_id(), _visitor(), id_)
+    return render_template("whop/company.html", choice=choice)
+
+
+@blueprint.post("/connect/whop/company")
+@limits.limiter.limit(ANSWER_LIMIT, key_func=_by_operator)
+def choose() -> ResponseReturnValue:
+    """Connect the company that was chosen."""
+    chosen, id_ = request.form.get("company", ""), request.form.get("choice", "")
+    if not chosen:
+        shell.tell("No company was chosen", "Choose one of them.", tone="warn")
+        return flask.redirect(url_for(".company", choice=id_), 303)
+    desk, workspace_id = shell.parts().desk, shell.workspace_id()
+    return _on(connecting.choose(desk, workspace_id, _visitor(), id_, company_id=chosen))
+
+
+@blueprint.errorhandler(ConnectorError)
+def failed(error: ConnectorError) -> ResponseReturnValue:
+    """What happened, what is safe, and *Try again*: never a stack trace."""
+    log.warning("connecting failed", code=error.code, error=str(error), page=request.endpoint)
+    page = render_template("whop/failed.html", error=error, again=_try_again(error))
+    response = flask.make_response(page, status_of(error))
+    if isinstance(error, TryLaterError) and error.after is not None:
+        response.headers["Retry-After"] = str(int(error.after))
+    return response
+
+
+def status_of(error: ConnectorError) -> int:
+    """The HTTP status that an error of connecting or preparing is shown with."""
+    if isinstance(error, TryLaterError | ReconnectError):
+        return 502
+    if isinstance(error, SchemaError) or error.code in _CONFLICT:
+        return 409
+    if isinstance(error, RefusedError):
+        return 403 if error.code in _DENIED else 400
+    return 500
+
+
+def _try_again(error: ConnectorError) -> str:
+    """A choice that failed for a passing reason still stands; anything else begins anew."""
+    if request.endpoint == "connect.choose" and isinstance(error, TryLaterError):
+        return url_for(".company", choice=request.form.get("choice", ""))
+    return url_for(".start")
+
+
+def _on(done: Connected) -> ResponseReturnValue:
+    """The company is connected: record it, and go on to what will be created in the CRM."""
+    made = done.connection
+    with shell.parts().database.transaction() as session:
+        access.record(session, "connect", company=present.company(made), connection=made.id)
+    shell.tell(f"{present.company(made)} is connected", "Nothing was written to Twenty yet.")
+    return flask.redirect(url_for("plan.show", id_=made.id), 303)
+
+
+def _wanted_again() -> Connection | None:
+    """The connection whose access is to be granted anew, where one is named."""
+    id_ = request.values.get("connection", "")
+    if not id_:
+        return None
+    try:
+        with shell.parts().database.reading() as session:
+            return connections.get(session, shell.workspace_id(), id_)
+    except RefusedError:
+        abort(404)
+
+
+def _uses(needed: tuple[scopes.Scope, ...]) -> dict[str, str]:
+    """Scope → the objects and fields in Twenty that need it, in words."""
+    return {one.name: ", ".join(map(_in_words, one.used_by)) for one in needed}
+
+
+def _in_words(user: str) -> str:
+    words = shell.vocabulary()
+    object_, _, field = user.partition(".")
+    return f"{words.object(object_)}: {words.field(object_, field)}" if field else words.many(object_)
+
+
+def _cookie() -> str:
+    return "__Host-whop" if _is_https() else "whop"
+
+
+def _is_https() -> bool:
+    return shell.parts().settings.public_url.startswith("https://")
+
+
+def _visitor() -> Visitor:
+    # Without a cookie this is the digest of nothing, which no row has.
+    return Visitor(g.operator.id, pending.digest(request.cookies.get(_cookie(), "")))
+
+
+def _with_cookie(response: Response, browser: str) -> Response:
+    # Lax, because the browser comes back from Whop by a link, and must bring it along.
+    life = int(pending.LIFE.total_seconds())
+    response.set_cookie(
+        _cookie(), browser, max_age=life, path="/", secure=_is_https(), httponly=True, samesite="Lax"
+    )
+    return response
+
+
+def _policy(authorize_url: str) -> str:
+    """The usual policy, and leave for the form to end on Whop.
+
+    A browser checks every address on the form's way. The page on which people approve may stand on another
+    host of the same service (api.whop.com sends them to whop.com), hence its neighbours.
+    """
+    parts = urlsplit(authorize_url)
+    targets = [f"{parts.scheme}://{parts.netloc}"]
+    if parts.netloc.startswith("api."):
+        home = parts.netloc.removeprefix("api.")
+        targets += [f"{parts.scheme}://{home}", f"{parts.scheme}://*.{home}"]
+    usual: str = safety._HEADERS["Content-Security-Policy"]
+    return usual.replace("form-action 'self'", f"form-action 'self' {' '.join(targets)}")
