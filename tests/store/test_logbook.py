@@ -180,6 +180,22 @@ def test_a_search_looks_through_a_part_and_says_where_to_go_on(
     assert looks == 3
 
 
+def test_a_search_towards_the_newest_goes_on_in_the_same_steps(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = a_home(database)
+    a_logged_run(database, home, people(*(f"other_{at}" for at in range(9)), "wanted", title="Somebody"))
+    monkeypatch.setattr(logbook, "_WINDOW", 4)
+    first = min(entry.id for entry in read(database, home).items)
+
+    place, looks = Place(after=first - 1), 0
+    while not (leaf := read(database, home, place, text="WANTED")).items:
+        assert leaf.newer is not None
+        place, looks = Place(after=leaf.newer), looks + 1
+
+    assert (ids(leaf), looks) == (["wanted"], 2)
+
+
 def test_the_causes_of_a_run_are_counted_by_code(database: Database) -> None:
     home = a_home(database)
     missing = people("p", result=Result.FAILED, error=ParentMissingError("Its person failed."))
