@@ -1,12 +1,11 @@
 """Every error code in the words of the pages: what it means, what to do, and who can do it.
 
 The table is ``errors.toml`` beside this module; ``docs/errors.md`` is made from it by
-``python -m connector.web.error_registry``.
+``python -m connector.web``.
 """
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -70,7 +69,3 @@ def _lines() -> Iterator[str]:
         yield "| --- | --- | --- | --- |"
         for one in group:
             yield f"| `{one.code}` | **{one.title}.** {one.meaning} | {one.todo} | {one.who_can} |"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(document())

@@ -65,8 +65,8 @@ def _mirroring(run: Run, words: Vocabulary, former: Run | None) -> list[Stage]:
             stages.append(Stage(name, _DONE, done, done))
         else:
             status = RUN[run.status if kind == at else "queued"]
-            expected = max(done, _total(counted, object_)) or None
-            stages.append(Stage(name, status, done, expected if counted else None, about=bool(counted)))
+            expected = max(done, _total(counted, object_)) if counted else None
+            stages.append(Stage(name, status, done, expected, about=bool(counted)))
     return stages
 
 

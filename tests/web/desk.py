@@ -1,4 +1,4 @@
-"""A console with something in it: a workspace, a connection, runs with their log, and a browser that is in."""
+"""A console with something in it: a workspace, a connection, runs with their log, and a browser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from entering import NOON, NOWHERE, Door, door
-from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 
@@ -23,7 +22,6 @@ from connector.store.connections import Connection
 from connector.store.models import link
 from connector.store.runs import NewRun, Run
 from connector.store.workspaces import Workspace
-from connector.web import account, pages, signin, whop
 
 HOSTILE = "<b>Robert</b>; DROP TABLE students;--"
 OWNER = "worker-1"
@@ -74,7 +72,7 @@ class Desk:
 
 @contextmanager
 def desk(database_url: str, redis_url: str = NOWHERE) -> Iterator[Desk]:
-    with door(database_url, redis_url, prepare=furnish) as opened:
+    with door(database_url, redis_url) as opened:
         workspace = opened.add_workspace("Northlight Academy")
         connection = a_connection(workspace.id)
         with opened.parts.database.transaction() as session:
@@ -82,35 +80,46 @@ def desk(database_url: str, redis_url: str = NOWHERE) -> Iterator[Desk]:
         yield Desk(opened, opened.signed_in(), workspace, connection)
 
 
-def furnish(app: Flask) -> None:
-    """What ``create_app`` does not hang in by itself."""
-    if "pages" not in app.blueprints:
-        raise AssertionError("the pages are not part of the application")
-
-
 def a_connection(workspace_id: str, **changed: Any) -> Connection:
     values: dict[str, Any] = {
-        **{"id": str(uuid.uuid4()), "workspace_id": workspace_id, "service": "whop", "company_id": "biz_1"},
-        **{"company_title": "Northlight Academy", "auth": "api_key", "secret_sealed": "sealed"},
-        **{"refresh_sealed": None, "expires_at": None, "source_user_id": None, "scopes": None},
-        **{"status": "active", "last_sync_at": NOON, "created_at": NOON},
+        "id": str(uuid.uuid4()),
+        "workspace_id": workspace_id,
+        "service": "whop",
+        "company_id": "biz_1",
+        "company_title": "Northlight Academy",
+        "auth": "api_key",
+        "secret_sealed": "sealed",
+        "refresh_sealed": None,
+        "expires_at": None,
+        "source_user_id": None,
+        "scopes": None,
+        "status": "active",
+        "last_sync_at": NOON,
+        "created_at": NOON,
     }
     return Connection(**{**values, **changed})
 
 
 def a_new_run(connection: Connection, at: datetime, **changed: Any) -> NewRun:
     values: dict[str, Any] = {
-        **{"id": str(uuid.uuid4()), "workspace_id": connection.workspace_id},
-        **{"connection_id": connection.id, "type": "full", "why": "Manually by marta"},
-        **{"correlation_id": "corr-1", "now": at},
+        "id": str(uuid.uuid4()),
+        "workspace_id": connection.workspace_id,
+        "connection_id": connection.id,
+        "type": "full",
+        "why": "Manually by marta",
+        "correlation_id": "corr-1",
+        "now": at,
     }
     return NewRun(**{**values, **changed})
 
 
 def a_person(id_: str = "mber_1", result: Result = Result.CREATED, **changed: Any) -> Outcome:
     values: dict[str, Any] = {
-        **{"ref": Ref("whop", "member", id_), "object": "person", "result": result, "title": "Ada Bergström"},
-        **{"crm_id": "11111111-2222-4333-8444-555555555555"},
+        "ref": Ref("whop", "member", id_),
+        "object": "person",
+        "result": result,
+        "title": "Ada Bergström",
+        "crm_id": "11111111-2222-4333-8444-555555555555",
         "after": {"name": {"firstName": "Ada", "lastName": "Bergström"}, "emails": f"{id_}@example.com"},
     }
     return Outcome(**{**values, **changed})
@@ -126,14 +135,14 @@ def a_failure(id_: str = "mber_9", error: ConnectorError | None = None, **change
 
 def an_update(id_: str = "mem_1", **changed: Any) -> Outcome:
     values: dict[str, Any] = {
-        **{"ref": Ref("whop", "membership", id_), "object": "opportunity", "title": "道場 Monthly"},
+        "ref": Ref("whop", "membership", id_),
+        "object": "opportunity",
+        "title": "道場 Monthly",
         "before": {"amount": {"amountMicros": 12_000_000_000, "currencyCode": "JPY"}, "stage": "CUSTOMER"},
         "after": {
-            **{"amount": {"amountMicros": 12_800_000_000, "currencyCode": "JPY"}, "stage": "PROPOSAL"},
+            "amount": {"amountMicros": 12_800_000_000, "currencyCode": "JPY"},
+            "stage": "PROPOSAL",
             "whopRenewalDate": "2026-12-01T00:00:00.000Z",
         },
     }
     return a_person(id_, Result.UPDATED, **{**values, **changed})
-
-
-__all__ = ["account", "pages", "signin", "whop"]

@@ -584,6 +584,15 @@ def test_a_second_click_starts_no_second_run(site: Site, browser: Browser) -> No
     assert "under way already" in browser.get(first.headers["Location"]).text
 
 
+def test_a_second_click_asks_nothing_of_the_crm(site: Site, browser: Browser) -> None:
+    path = browser.connect()
+    first = browser.send(path)
+    site.twenty.dial("GET /rest/metadata", {"status": 503}, times=None)
+
+    assert browser.get(path).headers["Location"] == first.headers["Location"]
+    assert browser.send(path, "/connect/whop").headers["Location"] == first.headers["Location"]
+
+
 def test_a_double_click_starts_one_run_and_both_answers_show_it(site: Site, browser: Browser) -> None:
     path = browser.connect()
     marked = _CSRF.search(browser.get(path).text)[1]

@@ -21,6 +21,7 @@ NAMED = {
     "outbound/wire.py": "_WORDS",
     "crms/twenty/culprits.py": "code|_CODES",
     "sources/whop/refusals.py": "NOT_FOUND",
+    "sources/whop/oauth_refusals.py": "UNANSWERED",
 }
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 
@@ -47,6 +48,8 @@ def codes_in(tree: ast.AST, named: list[str]) -> Iterator[tuple[int, str]]:
             for keyword in node.keywords:
                 if keyword.arg == "code":
                     yield from texts(keyword.value)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "_understood":
+            yield from texts(node.args[0])
         elif isinstance(node, ast.Assign | ast.AnnAssign) and names(node) & set(named) and node.value:
             yield from texts(node.value)
 
