@@ -33,6 +33,9 @@ _EXITS: Sequence[tuple[type[errors.ConnectorError], int]] = (
 )
 
 
+_RUN_AGAIN = "Check the address and that it answers, then run the command again."
+
+
 def command(name: str) -> Callable[[F], click.Command]:
     """A command with ``--json`` (passed as ``as_json``), our errors and our exit codes."""
 
@@ -54,11 +57,13 @@ def told(*, as_json: bool) -> Iterator[None]:
     try:
         yield
     except errors.ConnectorError as error:
+        # A command is not tried again by itself, as a run is.
+        remedy = _RUN_AGAIN if isinstance(error, errors.TryLaterError) else error.remedy
         if as_json:
-            emit({"error": {"code": error.code, "message": str(error), "remedy": error.remedy}})
+            emit({"error": {"code": error.code, "message": str(error), "remedy": remedy}})
         click.echo(f"Error: {error}", err=True)
-        if error.remedy:
-            click.echo(error.remedy, err=True)
+        if remedy:
+            click.echo(remedy, err=True)
         sys.exit(exit_code(error))
 
 
