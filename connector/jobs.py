@@ -9,6 +9,7 @@ from functools import cache
 import structlog
 
 from connector import bootstrap
+from connector.store import pending
 from connector.sync import mirror
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,13 @@ def advance_run(run_id: str) -> None:
     """Work on a sync run for a few seconds."""
     with structlog.contextvars.bound_contextvars(run_id=run_id):
         mirror.advance(_parts().tools, run_id, owner=_owner())
+
+
+def tidy() -> None:
+    """Forget approvals that were begun and never came back."""
+    tools = _parts().tools
+    with tools.database.transaction() as session:
+        pending.sweep(session, tools.clock())
 
 
 def sweep() -> None:

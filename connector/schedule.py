@@ -28,7 +28,7 @@ class Tick:
     every: int
 
 
-TICKS: Sequence[Tick] = (Tick("sweep", "webhooks", 5),)
+TICKS: Sequence[Tick] = (Tick("sweep", "webhooks", 5), Tick("tidy", "webhooks", 60))
 
 
 def run(

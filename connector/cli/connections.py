@@ -10,7 +10,7 @@ from connector.cli import base
 from connector.cli.workspaces import step_document, step_lines
 from connector.store import connections, workspaces
 from connector.store.connections import Connection
-from connector.sync import onboarding
+from connector.sync import onboarding, steering
 
 
 @click.group("connection")
@@ -66,14 +66,16 @@ def list_(workspace: str | None, *, as_json: bool) -> None:
 @base.command("disconnect")
 @click.argument("connection")
 def disconnect(connection: str, *, as_json: bool) -> None:
-    """Forget the credential of a connection. What was synced stays in the CRM.
+    """Withdraw the approval on Whop and forget the credential. What was synced stays in the CRM.
 
     Example: flask connection disconnect 1f0c…
     """
-    with base.parts() as parts, parts.database.transaction() as session:
-        workspace_id = connections.owner_of(session, connection)
-        connections.disconnect(session, workspace_id, connection)
-        made = connections.get(session, workspace_id, connection)
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace_id = connections.owner_of(session, connection)
+        steering.disconnect(parts.tools, parts.openers.keeper, workspace_id, connection)
+        with parts.database.reading() as session:
+            made = connections.get(session, workspace_id, connection)
     base.show(document(made), [f"{made.company_title} is disconnected."], as_json=as_json)
 
 

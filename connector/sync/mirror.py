@@ -23,7 +23,7 @@ from connector.errors import ConnectorError, ReconnectError, RefusedError, Schem
 from connector.ports import Clock, JobQueue, Reader, SchemaKeeper, Writer
 from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
-from connector.store.db import Database, Unavailable
+from connector.store.db import Database, Session, Unavailable
 from connector.store.workspaces import Workspace
 from connector.sync import steps
 from connector.sync.scope import Advance, Progress, Scope
@@ -37,6 +37,7 @@ _BLOCK_RECORDS = 1_000
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 300.0
 _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
+_KEY_GONE = ("whop_key", "whop_scope", "whop_company")
 _REPAIR_BLOCK = 100
 QUEUES = {"full": "full", "incremental": "incremental", "repair": "incremental"}
 
@@ -225,7 +226,7 @@ def _checkpoints(scope: Scope, stage: str) -> Advance:
     return advance_
 
 
-def _finish(tools: Tools, session: Any, run: runs.Run, owner: str) -> None:
+def _finish(tools: Tools, session: Session, run: runs.Run, owner: str) -> None:
     now = tools.clock()
     status = "partial" if sum_of(run.counts, Result.FAILED) else "success"
     runs.finish(session, run, owner=owner, status=status, now=now)
@@ -281,9 +282,15 @@ def _fail(tools: Tools, run: runs.Run, owner: str, error: ConnectorError) -> Non
     with tools.database.transaction() as session:
         runs.finish(session, run, owner=owner, status="failed", now=now, error=as_json(error))
         links.release(session, run.workspace_id, run.id)
-        lost = isinstance(error, ReconnectError) and error.code.startswith("whop")
-        if lost and error.code != "whop_disconnected":  # that was a person's doing, and stays so
-            connections.mark(session, run.workspace_id, run.connection_id, "expired")
+        if isinstance(error, ReconnectError) and error.code in _KEY_GONE:
+            _expire(session, run)
+
+
+def _expire(session: Session, run: runs.Run) -> None:
+    """An API key that opens nothing. An approval is marked where its renewal is refused (``sync.tokens``)."""
+    connection = connections.get(session, run.workspace_id, run.connection_id)
+    if connection.auth == "api_key" and connection.status == "active":
+        connections.mark(session, run.workspace_id, run.connection_id, "expired")
 
 
 @contextmanager

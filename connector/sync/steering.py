@@ -10,6 +10,7 @@ from connector.store import connections, runs
 from connector.store.runs import NewRun
 from connector.sync import mirror
 from connector.sync.mirror import Tools
+from connector.sync.tokens import Keeper, withdraw
 
 
 def pause(tools: Tools, workspace_id: str, connection_id: str) -> None:
@@ -68,9 +69,14 @@ def retry(
     return id_
 
 
-def disconnect(tools: Tools, workspace_id: str, connection_id: str) -> None:
-    """Forget the credential. What was synced, the links and the log stay; a run under way is cancelled."""
+def disconnect(tools: Tools, keeper: Keeper, workspace_id: str, connection_id: str) -> None:
+    """Withdraw the approval on Whop and forget the credential; a run under way is cancelled.
+
+    What was synced, the links and the log stay. Whop not answering does not keep the credential here.
+    """
+    with tools.database.reading() as session:
+        connection = connections.get(session, workspace_id, connection_id)
+    withdraw(keeper, connection)
     with tools.database.transaction() as session:
-        connections.get(session, workspace_id, connection_id)
         connections.disconnect(session, workspace_id, connection_id)
         runs.cancel(session, workspace_id, connection_id, tools.clock())

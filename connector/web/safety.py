@@ -13,7 +13,7 @@ from connector.web import shell
 
 log = structlog.get_logger(__name__)
 
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -36,7 +36,7 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    for name, value in _HEADERS.items():
+    for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["X-Request-Id"] = g.get("correlation_id", "")
     return response
@@ -50,7 +50,8 @@ def _refused(error: HTTPException) -> ResponseReturnValue:
 
 def _broken(error: Exception) -> ResponseReturnValue:
     # The outermost door: what nobody named is a defect; the reader gets an id to quote, the log the rest.
-    log.exception("request failed", path=request.path)
+    # The rule, not the path: that of a one-time link holds its token.
+    log.exception("request failed", rule=str(request.url_rule))
     status = 503 if isinstance(error, Unavailable) else 500
     if shell.wants_page():
         return shell.error_page(status)

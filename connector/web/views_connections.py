@@ -76,7 +76,8 @@ def ask_disconnect(id_: str) -> str:
 def disconnect(id_: str) -> ResponseReturnValue:
     """Forget the access; what was synced stays."""
     one = found_or_404(id_)
-    steering.disconnect(shell.parts().tools, one.workspace_id, one.id)
+    parts = shell.parts()
+    steering.disconnect(parts.tools, parts.openers.keeper, one.workspace_id, one.id)
     _record("disconnect", one)
     shell.tell(f"{present.company(one)} is disconnected", "Its access was forgotten. What was synced stays.")
     return flask.redirect(url_for(".listing"), 303)

@@ -199,5 +199,5 @@ def _policy(authorize_url: str) -> str:
     if parts.netloc.startswith("api."):
         home = parts.netloc.removeprefix("api.")
         targets += [f"{parts.scheme}://{home}", f"{parts.scheme}://*.{home}"]
-    usual: str = safety._HEADERS["Content-Security-Policy"]
+    usual: str = safety.HEADERS["Content-Security-Policy"]
     return usual.replace("form-action 'self'", f"form-action 'self' {' '.join(targets)}")

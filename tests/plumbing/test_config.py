@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from connector import config
 from connector.errors import SettingError
 

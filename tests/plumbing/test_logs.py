@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import structlog
+
 from connector import logs
 
 Lines = Callable[[], list[dict[str, Any]]]

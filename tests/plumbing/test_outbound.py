@@ -19,14 +19,15 @@ from typing import Any, ClassVar
 import pytest
 import requests
 from authlib.integrations.requests_client import OAuth2Session
-from connector.errors import AddressError, RefusedError, TryLaterError
-from connector.outbound import AllowList, Door
-from connector.outbound.addresses import is_public
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
+
+from connector.errors import AddressError, RefusedError, TryLaterError
+from connector.outbound import AllowList, Door
+from connector.outbound.addresses import is_public
 
 Script = Callable[["Caller"], None]
 

@@ -6,10 +6,11 @@ import base64
 import traceback
 
 import pytest
-from connector.errors import VaultError
-from connector.vault import Vault, new_key
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+from connector.errors import VaultError
+from connector.vault import Vault, new_key
 
 OLD, NEW = ("k1", bytes(range(32))), ("k2", bytes(range(32, 64)))
 ROW = "connection:7:api_key"

@@ -16,6 +16,7 @@ from connector.store.connections import Connection
 from connector.store.db import Database
 from connector.store.inbox import InboxEvent
 from connector.store.links import Claimed
+from connector.store.pending import Pending, digest
 from connector.store.runs import NewRun, Run
 from connector.store.workspaces import Workspace
 
@@ -58,6 +59,24 @@ def a_connection(workspace_id: str, **changed: Any) -> Connection:
         "created_at": NOW,
     }
     return Connection(**{**values, **changed})
+
+
+def a_pending(workspace_id: str, **changed: Any) -> Pending:
+    values = {
+        "id": str(uuid.uuid4()),
+        "state_hash": digest(str(uuid.uuid4())),
+        "verifier_sealed": "v1:k1:sealed-verifier",
+        "nonce": "nonce-of-a",
+        "workspace_id": workspace_id,
+        "operator_id": "operator-1",
+        "browser_hash": "browser-1",
+        "connection_id": None,
+        "redirect_uri": "https://connector.example.com/oauth/whop/callback",
+        "created_at": NOW,
+        "expires_at": NOW + MINUTE,
+        "offer": {"companies": "of-a"},
+    }
+    return Pending(**{**values, **changed})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,24 @@ from connector import store
 from connector.core.outcomes import Result
 from connector.core.records import Ref
 from connector.errors import ConnectorError, RecordError
-from connector.store import audit, connections, inbox, links, logbook, overview, runs, workspaces
+from connector.store import (
+    audit,
+    connections,
+    grants,
+    inbox,
+    links,
+    logbook,
+    overview,
+    pending,
+    runs,
+    workspaces,
+)
 from connector.store.audit import NewEvent
 from connector.store.db import Database, Session
+from connector.store.grants import Grant, Renewed
 from connector.store.links import Claimed
 from connector.store.models import metadata
+from connector.store.pending import Visitor, digest
 
 from .builders import (
     MINUTE,
@@ -30,6 +43,7 @@ from .builders import (
     a_kept_row,
     a_leased_run,
     a_new_run,
+    a_pending,
     a_workspace,
     add_event,
     an_event,
@@ -99,6 +113,14 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "overview.health": lambda s, w, _: overview.health(s, w),
     "inbox.pending": lambda s, w, a: inbox.pending(s, w, a.home.connection_id, NOW, 10),
     "audit.shown": lambda s, w, _: audit.shown(s, w, "nobody"),
+    "pending.use": lambda s, w, _: pending.use(s, w, VISITOR, "state", NOW),
+    "pending.hold": lambda s, w, _: pending.hold(s, w, "held-by-somebody", "sealed again", {}),
+    "pending.held": lambda s, w, _: pending.held(s, w, VISITOR, "held-by-somebody", NOW),
+    "pending.settle": lambda s, w, _: pending.settle(s, w, VISITOR, "held-by-somebody", NOW),
+    "grants.claim": lambda s, w, _: grants.claim(s, granted(w), owner="x", now=NOW, until=NOW + MINUTE),
+    "grants.release": lambda s, w, _: grants.release(s, granted(w), owner="keeper-1"),
+    "grants.renew": lambda s, w, _: grants.renew(s, granted(w), Renewed("stolen", "stolen", NOW)),
+    "grants.expire": lambda s, w, _: grants.expire(s, granted(w)),
     "inbox.settle": lambda s, w, a: inbox.settle(s, w, [a.event_row], "done"),
 }
 
@@ -111,6 +133,8 @@ OPERATORS = (
 )
 SESSIONS = ("start", "find", "touch", "choose", "of_operator", "revoke", "revoke_all")
 EXEMPT = {
+    "pending.add": "only adds; the new row names its workspace",
+    "pending.sweep": "forgets what is over in all workspaces, and tells only how many",
     "workspaces.add": "makes a workspace",
     "workspaces.named": _OPERATOR,
     "workspaces.every": _OPERATOR,
@@ -131,7 +155,29 @@ EXEMPT = {
     **{f"operators.{name}": _INSTALLATION for name in OPERATORS},
     **{f"sessions.{name}": _INSTALLATION for name in SESSIONS},
     "db.insert_into": "makes a statement and sends nothing",
+    "db.insert_new": "makes a statement and sends nothing",
+    "db.one_of": "makes a condition and sends nothing",
+    "db.many": "executes what it is given, for the functions of the store alone",
 }
+
+
+VISITOR = Visitor("operator-1", "browser-1")
+
+
+def granted(workspace_id: str) -> Grant:
+    return Grant(workspace_id, "granted-connection", "refresh-of-a")
+
+
+def add_grants(session: Session) -> None:
+    """A connection whose token somebody was renewing, and two authorizations under way."""
+    sealed = {"refresh_sealed": "refresh-of-a", "auth": "oauth"}
+    claimed = {"refresh_claimed_by": "keeper-1", "refresh_claimed_until": NOW - MINUTE}
+    ids = {"id": "granted-connection", "company_id": "granted"}
+    connections.add_or_revive(session, a_connection("workspace-of-a", **ids, **sealed, **claimed))
+    for id_, state, waiting in (("begun", "state", None), ("held-by-somebody", "other", "sealed-of-a")):
+        pending.add(
+            session, a_pending("workspace-of-a", id=id_, state_hash=digest(state), grant_sealed=waiting)
+        )
 
 
 def functions_of_the_store() -> dict[str, Callable[..., Any]]:
@@ -214,6 +260,8 @@ def workspace_a(database: Database) -> World:
     claim(database, home, [Ref("whop", "member", "mber_2")], owner="drain-1")
     with database.transaction() as session:
         audit.record(session, NewEvent("connect", NOW, workspace_id=workspace.id, about={"company": "of-a"}))
+    with database.transaction() as session:
+        add_grants(session)
     assert link.id is not None
     assert event.id is not None
     return World(home, run.number, link.id, event.id)
