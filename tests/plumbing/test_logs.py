@@ -137,7 +137,7 @@ def test_the_correlation_id_is_on_every_line(lines: Lines) -> None:
     correlation_id = logs.new_correlation_id()
     logs.bind_correlation(correlation_id)
     structlog.get_logger().info("ours")
-    logging.getLogger("rq.worker").info("theirs")
+    logging.getLogger("rq.scheduler").info("theirs")
     other = threading.Thread(target=lambda: structlog.get_logger().info("another thread"))
     other.start()
     other.join()
