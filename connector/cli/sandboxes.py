@@ -63,28 +63,35 @@ def whop(  # noqa: PLR0913 - one parameter an option
 @_port
 @_fd
 @_data
+@click.option("--members", default=0, show_default=True, help="People who are in the CRM already.")
+@click.option("--seed", default=1, show_default=True, help="The same number gives the same people.")
 @click.option("--batch-cap", default=200, show_default=True, help="Records one request may carry.")
 @click.option("--limits/--no-limits", default=True, help="100 requests a minute, as on Twenty.")
 @click.option("--recorded-times", is_flag=True, help="Answer as slowly as a real server did.")
-def twenty(
+def twenty(  # noqa: PLR0913 - one parameter an option
     port: int,
     fd: int | None,
     data: Path | None,
+    members: int,
+    seed: int,
     batch_cap: int,
     *,
     limits: bool,
     recorded_times: bool,
     as_json: bool,
 ) -> None:
-    """An empty CRM workspace.
+    """A CRM workspace, empty but for the people asked for.
 
     Example: flask sandbox twenty --port 5102 --data .sandbox/twenty
     """
-    from connector.sandbox.twenty import create_app  # noqa: PLC0415 - no other process needs it
+    from connector.sandbox.twenty import api_keys, create_app  # noqa: PLC0415 - no other process needs it
+    from connector.sandbox.twenty.seeding import seed_people  # noqa: PLC0415
 
     app = create_app(
         data_dir=_folder(data), batch_cap=batch_cap, rate_limited=limits, recorded_times=recorded_times
     )
+    if members:
+        seed_people(app, api_keys(app)[0], members, seed)
     _serve(app, port, fd, as_json=as_json)
 
 

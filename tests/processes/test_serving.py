@@ -52,7 +52,7 @@ def test_a_privileged_port_is_exchanged_for_a_free_one(monkeypatch: pytest.Monke
         assert ours.getsockname()[1] > 1
 
 
-def get_in_the_end(port: int) -> str:
+def get_in_the_end(port: int) -> bytes:
     """A process that is being killed may take a call and reset it; the next one is taken by its successor."""
     while True:
         try:
