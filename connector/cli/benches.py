@@ -8,7 +8,10 @@ import click
 
 from connector import logs
 from connector.cli import base
-from connector.cli.bench import sync
+from connector.cli.bench import pages, sync
+from connector.cli.bench.pages import Work
+
+_ENTRIES = click.IntRange(5_000)  # with fewer, some pages would have nothing to show
 
 
 @click.group("bench")
@@ -32,5 +35,30 @@ def sync_command(members: int, memberships: int, many: int, *, as_json: bool) ->
         sys.exit(base.FAILED)
 
 
+@base.command("pages")
+@click.option("--runs", type=click.IntRange(2), default=200, show_default=True)
+@click.option("--entries", type=_ENTRIES, default=100_000, show_default=True, help="In the sync log.")
+@click.option("--requests", type=click.IntRange(1), default=100, show_default=True, help="Of each page.")
+@click.option(
+    "--watching", type=click.IntRange(1), default=10, show_default=True, help="Open pages of a run."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(4), default=20.0, show_default=True, help="How long they are open."
+)
+def pages_command(
+    runs: int, entries: int, requests: int, watching: int, seconds: float, *, as_json: bool
+) -> None:
+    """Every page's time and weight with a long sync log, and what following a sync costs.
+
+    Example: flask bench pages --requests 20
+    """
+    logs.configure("WARNING", "auto")
+    report = pages.bench(Work(runs, entries, requests, watching, seconds))
+    base.show(report.document(), report.lines(), as_json=as_json)
+    if not report.met:
+        sys.exit(base.FAILED)
+
+
 bench_group.add_command(sync_command)
+bench_group.add_command(pages_command)
 COMMANDS = (bench_group,)
