@@ -114,11 +114,17 @@ def _runs_of(workspace_id: str, connection_id: str) -> Select[Any]:
 
 def _fits_text(session: Session, workspace_id: str, text: str) -> ColumnElement[bool]:
     entry = sync_log_entry.c
-    exact = select(entry.id).where(entry.source_id == text, entry.workspace_id == workspace_id)
-    if session.execute(exact.limit(1)).first() is not None:
+    if _is_id(session, workspace_id, text):
+        exact = select(entry.id).where(entry.source_id == text, entry.workspace_id == workspace_id)
         return entry.id.in_(exact.order_by(entry.id.desc()).limit(1000))
     places = (entry.title, entry.source_id, type_coerce(entry.after, Text), entry.crm_id)
     return or_(*(place.icontains(text, autoescape=True) for place in places))
+
+
+def _is_id(session: Session, workspace_id: str, text: str) -> bool:
+    entry = sync_log_entry.c
+    mine = select(entry.id).where(entry.source_id == text, entry.workspace_id == workspace_id)
+    return bool(text) and session.execute(mine.limit(1)).first() is not None
 
 
 def _within(session: Session, workspace_id: str, wanted: EntryFilter) -> Iterator[ColumnElement[bool]]:
@@ -138,6 +144,8 @@ def _within(session: Session, workspace_id: str, wanted: EntryFilter) -> Iterato
 def _edge(session: Session, workspace_id: str, wanted: EntryFilter, place: Place) -> int | None:
     """The id up to which this page looks; None where an index leads to what fits, or no more is there."""
     if not (wanted.text or wanted.object or wanted.reason or wanted.connection_id):
+        return None
+    if _is_id(session, workspace_id, wanted.text):  # an index leads to its entries, however old
         return None
     first, last = _ends(session, workspace_id)
     if place.after is not None:

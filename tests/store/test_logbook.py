@@ -180,6 +180,18 @@ def test_a_search_looks_through_a_part_and_says_where_to_go_on(
     assert looks == 3
 
 
+def test_an_id_is_found_however_old_its_entry_is(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = a_home(database)
+    a_logged_run(database, home, people("mber_old", *(f"other_{at}" for at in range(9)), title="Somebody"))
+    monkeypatch.setattr(logbook, "_WINDOW", 4)
+
+    leaf = read(database, home, text="mber_old")
+
+    assert ids(leaf) == ["mber_old"]
+
+
 def test_a_search_towards_the_newest_goes_on_in_the_same_steps(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
