@@ -1,0 +1,171 @@
+"""A whole installation under test: what ``flask demo`` starts, with the faults that a test asks for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from connector.bootstrap import Parts
+from connector.cli import operators, processes, stage
+from connector.cli.stage import Size, Stage
+from connector.cli.visitor import Visitor
+from connector.store import overview, runs
+from connector.store.connections import Connection
+from connector.store.runs import Run
+from connector.store.workspaces import Workspace
+
+PATIENCE = 30.0
+_PORTS = {"web": 0, "whop": 0, "twenty": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The processes' addresses, and what a test does behind the pages' back."""
+
+    parts: Parts
+    stage: Stage
+    workspace: Workspace
+
+    @property
+    def home(self) -> str:
+        """The address of the web pages."""
+        return self.stage.address("web")
+
+    @property
+    def whop(self) -> str:
+        """The address of the sandbox Whop."""
+        return self.stage.address("whop")
+
+    @property
+    def answer_path(self) -> str:
+        """Where Whop sends people back to."""
+        return urlsplit(self.parts.settings.whop_redirect_uri).path
+
+    def link(self, name: str) -> str:
+        """A one-time link for this operator."""
+        return operators.link_for(self.parts, name).url
+
+    # --- what is known
+
+    def connections(self) -> list[Connection]:
+        """Every connection, those that were ended too."""
+        return stage.connections_of(self.parts, self.workspace)
+
+    def runs(self) -> list[Run]:
+        """Runs, newest first."""
+        with self.parts.database.reading() as session:
+            return runs.of_workspace(session, self.workspace.id, limit=50)
+
+    def links_of(self, connection: Connection) -> int:
+        """How many records of this connection are linked."""
+        with self.parts.database.reading() as session:
+            return overview.health(session, self.workspace.id)[connection.id].known
+
+    def wait_until_idle(self) -> None:
+        """Return when no run is under way."""
+        until = time.monotonic() + PATIENCE
+        while any(run.active for run in self.runs()):
+            assert time.monotonic() < until, self.runs()
+            time.sleep(0.05)
+
+    # --- what happens elsewhere
+
+    def connect(self) -> Connection:
+        """Connect the company, where it is not connected, as somebody else would; wait for its sync."""
+        if not self._active():
+            visitor = Visitor()
+            visitor.press(visitor.open(self.link("Otto")), "Sign in")
+            page = visitor.press(visitor.open(f"{self.home}/connect/whop"), "Connect Whop")
+            page = visitor.press(page, "Approve")
+            visitor.press(page, "Agree and start the first sync")
+        self.wait_until_idle()
+        return self._active()[0]
+
+    def sync(self, connection: Connection) -> Run:
+        """A full sync from its start to its end."""
+        run = stage.start(self.parts, connection, "Manually by Otto")
+        self.wait_until_idle()
+        return next(one for one in self.runs() if one.id == run.id)
+
+    def _active(self) -> list[Connection]:
+        return [one for one in self.connections() if one.status == "active"]
+
+    def members(self) -> list[dict[str, Any]]:
+        """The members on Whop, newest first."""
+        found: list[dict[str, Any]] = self._ask("GET", "whop", "records/members")
+        return found
+
+    def plain_member(self) -> dict[str, Any]:
+        """One with an e-mail address and a user, whose name is as plain as most."""
+        return next(
+            one for one in self.members() if one["email"] and one["user"] and "<" not in one["display_name"]
+        )
+
+    def rename(self, member: Mapping[str, Any], name: str) -> None:
+        """Let the member change their name on Whop."""
+        self._ask("PATCH", "whop", f"records/members/{member['id']}", {"user": {"name": name}})
+
+    def people(self) -> list[dict[str, Any]]:
+        """The people in the CRM."""
+        found: list[dict[str, Any]] = self._ask("GET", "twenty", "records/people")
+        return found
+
+    def dial(self, match: str, fault: Mapping[str, Any], times: int = 1) -> None:
+        """The CRM's next ``times`` requests of this kind meet this fault."""
+        self._ask("POST", "twenty", "dials", {"match": match, "fault": fault, "times": times})
+
+    def clear_dials(self) -> None:
+        """No more faults."""
+        self._ask("DELETE", "twenty", "dials")
+
+    def _ask(self, method: str, service: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        url = f"{self.stage.address(service)}/sandbox/{path}"
+        answer = requests.request(method, url, json=body, timeout=10)
+        assert answer.ok, answer.text
+        return answer.json()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Installation]:
+    """An installation with a workspace, whose processes are looked after meanwhile."""
+    with ExitStack() as stack:
+        set_up = stack.enter_context(stage.set_up(folder, _PORTS))
+        stack.enter_context(_looked_after(folder / "logs", set_up.children(Size(members=60, limits=False))))
+        parts = stack.enter_context(stage.parts(set_up))
+        yield Installation(parts, set_up, stage.workspace_of(parts, set_up, "Northlight"))
+
+
+@contextmanager
+def _looked_after(logs: Path, children: list[processes.Child]) -> Iterator[None]:
+    """The processes run. In another thread, so that a Ctrl-C is pytest's."""
+    up, over = Event(), Event()
+
+    def look_after() -> None:
+        with processes.Supervisor(logs, echo=lambda _line: None) as supervisor:
+            supervisor.start_all(children)
+            up.set()
+            supervisor.run_until(over)
+
+    with ThreadPoolExecutor(1) as aside:
+        future = aside.submit(look_after)
+        try:
+            _wait(up, future)
+            yield
+        finally:
+            over.set()
+        future.result()
+
+
+def _wait(up: Event, future: Future[None]) -> None:
+    while not up.wait(0.05):
+        if future.done():
+            future.result()

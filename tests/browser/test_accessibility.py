@@ -1,0 +1,99 @@
+"""Every page, in light and dark colours and on a phone: axe finds nothing, and a picture is kept.
+
+The pictures are in ``test-output/screenshots``, named after page and variant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+from installation import Installation
+from looks import looks_well
+from person import Person
+from playwright.sync_api import Browser
+from test_syncs import REFUSAL
+
+UNCONNECTED = {"overview-empty": "/", "connections-empty": "/connections", "runs-empty": "/runs"}
+PAGES = {
+    "overview": "/",
+    "connections": "/connections",
+    "disconnect": "/connections/{connection}/disconnect",
+    "connect": "/connect/whop",
+    "not-begun": "{answer}?error=access_denied&state=none",
+    "plan": "/connections/{connection}/plan",
+    "runs": "/runs",
+    "run-with-failure": "/runs/{run}#failures",
+    "log": "/log",
+    "log-filtered": "/log?result=failed",
+    "log-nothing-found": "/log?q=nobody-at-all",
+    "error-guide": "/errors",
+    "error": "/errors/{error}",
+    "sessions": "/sessions",
+    "password": "/password",
+    "workspace": "/workspace",
+    "audit": "/audit",
+    "not-found": "/no/such/page",
+}
+
+
+@pytest.fixture(scope="module")
+def viewer(browser: Browser, installation: Installation) -> Iterator[Person]:
+    """Somebody signed in, who visits one page after the other. Axe needs styles that our policy refuses."""
+    with browser.new_context(bypass_csp=True) as context:
+        person = Person(context, installation)
+        person.sign_in("Viewer")
+        yield person
+
+
+@pytest.fixture(scope="module")
+def furnished(installation: Installation) -> Mapping[str, str]:
+    """An installation in which something was refused, and what the addresses of its pages need."""
+    connection = installation.connect()
+    installation.clear_dials()
+    installation.dial("createPeople", {"graphql_error": REFUSAL})
+    installation.rename(installation.plain_member(), "Refused Once")
+    run = installation.sync(connection)
+    installation.clear_dials()
+    return {
+        "connection": connection.id,
+        "run": run.id,
+        "error": "write_refused",
+        "answer": installation.answer_path,
+    }
+
+
+@pytest.mark.parametrize("name", UNCONNECTED)
+def test_a_page_before_anything_is_connected_is_accessible(
+    unconnected: Installation, viewer: Person, name: str
+) -> None:
+    visit(viewer, name, UNCONNECTED[name])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_accessible(furnished: Mapping[str, str], viewer: Person, name: str) -> None:
+    visit(viewer, name, PAGES[name].format(**furnished))
+
+
+def test_the_page_to_sign_in_is_accessible(browser: Browser, installation: Installation) -> None:
+    with browser.new_context(bypass_csp=True) as context:
+        visit(Person(context, installation), "sign-in", "/sign-in")
+
+
+def test_no_page_asks_for_what_the_content_security_policy_refuses(
+    furnished: Mapping[str, str], marta: Person
+) -> None:
+    for path in PAGES.values():
+        marta.open(path.format(**furnished))
+        marta.page.wait_for_load_state()
+
+    assert marta.complaints == []
+
+
+def visit(person: Person, name: str, path: str) -> None:
+    """The page looks well, with its first record unfolded."""
+    person.open(path)
+    for record in person.page.locator("details.rec:not([open])").all()[:1]:
+        record.locator("summary").first.click()
+    looks_well(person, name)
+    assert person.complaints == []
