@@ -105,7 +105,8 @@ def _failing(found: Sequence[Standing], latest: Sequence[Run]) -> Iterator[Need]
         if one.health.failing:
             title = f"{one.title}: {present.plural(one.health.failing, 'record')} failing"
             text = "All other records are in step. The sync log says why, and what to do."
-            yield Need("warn", "partial", title, text, _failures_of(one, latest), "Look at them")
+            look = "Look at it" if one.health.failing == 1 else "Look at them"
+            yield Need("warn", "partial", title, text, _failures_of(one, latest), look)
 
 
 def _failures_of(one: Standing, latest: Sequence[Run]) -> str:

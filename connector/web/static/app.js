@@ -97,14 +97,16 @@
   async function refresh() {
     const here = live();
     const next = (await fetched(here.dataset.live)).getElementById("live");
-    if (next.dataset.active === "yes") {
+    if (next.dataset.active === "yes" && next.dataset.status === here.dataset.status) {
       adopt(here, next);
       say(next.dataset.say);
       return;
     }
-    // It ended: the rest of the page changes with it, once.
-    const page = await fetched(location.href);
-    adopt(document.getElementById("content"), page.getElementById("content"));
+    // It started, paused or ended: the rest of the page changes with it. What was told stays until the next page.
+    const page = await fetched(location.href), content = page.getElementById("content");
+    const told = document.querySelector(".flashes"), asked = content.querySelector(".head");
+    if (told && asked && !content.querySelector(".flashes")) asked.before(told.cloneNode(true));
+    adopt(document.getElementById("content"), content);
     said = 0;
     say(document.querySelector("h1").textContent.trim());
   }
