@@ -180,9 +180,7 @@ def test_a_search_looks_through_a_part_and_says_where_to_go_on(
     assert looks == 3
 
 
-def test_an_id_is_found_however_old_its_entry_is(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_id_is_found_however_old_its_entry_is(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     home = a_home(database)
     a_logged_run(database, home, people("mber_old", *(f"other_{at}" for at in range(9)), title="Somebody"))
     monkeypatch.setattr(logbook, "_WINDOW", 4)
