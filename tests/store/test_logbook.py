@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from connector.errors import ParentMissingError, WriteRefusedError
 from connector.store import logbook, overview, paging, runs
 from connector.store.db import Database
 from connector.store.logbook import EntryFilter
-from connector.store.models import link, sync_log_entry
+from connector.store.models import link
 from connector.store.overview import Health, RunFilter
 from connector.store.paging import Leaf, Place
 from connector.store.runs import LogEntry, Run
@@ -298,37 +297,3 @@ def test_the_run_under_way_is_known_by_its_connection(database: Database) -> Non
         active = overview.active_runs(session, home.workspace_id)
 
     assert {id_: run.id for id_, run in active.items()} == {home.connection_id: "under-way"}
-
-
-@pytest.mark.slow
-def test_a_page_of_a_long_log_is_found_at_once(database: Database) -> None:
-    home, run = a_long_log(database, 100_000)
-    some = {"results": ("created",), "since": NOW, "until": NOW + timedelta(days=1)}
-    views: list[dict[str, Any]] = [
-        {},
-        {"run": run.number},
-        {"results": ("failed",)},
-        {"error_code": "crm_duplicate"},
-        {"text": "nobody at all"},
-        {"text": "mber_500"},
-        {"object": "opportunity"},
-        some,
-    ]
-
-    for wanted in views:
-        began = time.perf_counter()
-        read(database, home, **wanted)
-        read(database, home, Place(before=50_000), **wanted)
-        assert time.perf_counter() - began < 0.5, wanted
-
-
-def a_long_log(database: Database, length: int) -> tuple[Home, Run]:
-    home = a_home(database)
-    run = a_logged_run(database, home)
-    row = {"workspace_id": home.workspace_id, "run": run.number, "kind": "member", "object": "person"}
-    row |= {"title": "Ada Lovelace", "result": "created", "created_at": NOW, "after": {"emails": "a@b.c"}}
-    with database.transaction() as session:
-        for start in range(0, length, 10_000):
-            rows = [{**row, "source_id": f"mber_{at}"} for at in range(start, start + 10_000)]
-            session.execute(insert(sync_log_entry), rows)
-    return home, run

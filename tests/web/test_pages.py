@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import re
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
@@ -18,13 +17,10 @@ from typing import Any
 import pytest
 from desk import HOSTILE, Desk, a_connection, a_failure, a_person, an_update, desk
 from entering import NOON, send
-from flask.testing import FlaskClient
-from sqlalchemy import insert
 
 from connector.core.outcomes import Result
 from connector.errors import ParentMissingError
 from connector.store import audit, connections, runs
-from connector.store.models import sync_log_entry
 from connector.web import assets
 
 LIMIT = 150_000  # bytes of a page with everything it loads
@@ -526,36 +522,6 @@ def test_a_page_with_all_it_loads_is_light(here: Desk) -> None:
     loaded = sum(len(asset.zipped) for asset in assets.files().values())
 
     assert len(page.encode()) + loaded < LIMIT
-
-
-@pytest.mark.slow
-def test_pages_of_a_long_log_are_quick(here: Desk) -> None:
-    run = a_long_run(here, 100_000)
-    for path in ("/", "/connections", "/runs", f"/runs/{run}", f"/runs/{run}/live", "/log", "/log?q=nobody"):
-        here.page(path)
-        assert fastest(here.browser, path) < 0.3, path
-
-
-def a_long_run(here: Desk, length: int) -> str:
-    run = here.run([a_failure()], status="partial")
-    row = {"workspace_id": here.workspace.id, "run": run.number, "kind": "member", "object": "person"}
-    row |= {"title": "Ada", "result": "failed", "error_code": "crm_duplicate", "created_at": NOON}
-    row |= {"error": {"code": "crm_duplicate", "message": "No."}, "after": {"emails": "ada@example.com"}}
-    with here.door.parts.database.transaction() as session:
-        for start in range(0, length, 10_000):
-            rows = [{**row, "source_id": f"mber_{at}"} for at in range(start, start + 10_000)]
-            session.execute(insert(sync_log_entry), rows)
-    here.linked(*(f"mber_{at}" for at in range(20_000)))
-    return run.id
-
-
-def fastest(browser: FlaskClient, path: str) -> float:
-    found = []
-    for _ in range(3):
-        began = time.perf_counter()
-        browser.get(path)
-        found.append(time.perf_counter() - began)
-    return min(found)
 
 
 def test_a_second_connection_of_the_workspace_is_told_apart(full: Desk) -> None:
