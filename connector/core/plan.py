@@ -166,15 +166,16 @@ def plan_write(
     link: Link,
     found: Found,
     *,
+    print_: str,
     new_id: str,
     taken: Taken,
 ) -> PlannedWrite:
     """Decide what to do with a record, given all that is known of it.
 
-    ``values`` are the mapped values with the relations resolved to CRM ids. ``taken`` is added to when
-    the plan is a create, so that a later record of the block cannot be given the same keys.
+    ``values`` are the mapped values with the relations resolved to CRM ids, ``print_`` their fingerprint.
+    ``taken`` is added to when the plan is a create, so that a later record of the block cannot be given the
+    same keys.
     """
-    print_ = fingerprint(values)
     if link.crm_id is not None or found.by_id is not None:
         return _plan_known(mapped, values, mapping, link, found.by_id, print_)
     living = {row.id: row for _, rows in found.by_key for row in rows if not row.deleted}

@@ -103,7 +103,8 @@ def recall_memory(scope: Scope, items: Sequence[Item]) -> None:
 def decide_from_links(items: Sequence[Item]) -> None:
     for item in items:
         if item.plan is None and item.mapped is not None:
-            item.plan = plan_from_link(item.mapped, fingerprint(item.values), item.link)
+            item.print_ = fingerprint(item.values)
+            item.plan = plan_from_link(item.mapped, item.print_, item.link)
             item.quick = item.plan is not None
 
 

@@ -48,6 +48,7 @@ class Item:
     plan: PlannedWrite | None = None
     warnings: tuple[str, ...] = ()
     new_id: str = ""
+    print_: str = ""
     quick: bool = False
     result: WriteResult | None = None
 

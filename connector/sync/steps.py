@@ -70,6 +70,7 @@ def _plan(mapping: Mapping, item: Item, found: dict[Ref, Found], taken: Taken) -
         mapping,
         item.link or Link(item.ref, mapping.object.name),
         found.get(item.ref, Found()),
+        print_=item.print_,
         new_id=item.new_id,
         taken=taken,
     )

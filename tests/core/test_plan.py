@@ -42,6 +42,7 @@ def planned(mapped, link=None, found=None, mapping=MAPPING, taken=None, new_id="
         mapping,
         link or a_link(None),
         found or Found(),
+        print_=fingerprint(mapped.values),
         new_id=new_id,
         taken={} if taken is None else taken,
     )
