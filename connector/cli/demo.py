@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from connector.bootstrap import Parts
 from connector.cli import agreement, base, operators, processes, stage, syncs
 from connector.cli.stage import Size, Stage
 from connector.cli.visitor import Visitor
-from connector.core.outcomes import Result, sum_of
+from connector.core.outcomes import sum_of
 from connector.store import runs
 from connector.store.runs import LogEntry, Run
 from connector.store.workspaces import Workspace
@@ -112,15 +112,9 @@ def _sync(parts: Parts, set_up: Stage, say: Say, *, shown: bool) -> Ending:
         run = runs.of_workspace(session, workspace.id, limit=1)[0]
     run = _follow(parts, run, shown=shown)
     took = time.monotonic() - started
-    told = list(_told(parts, run))
+    told = list(stage.told(parts, run))
     connection = stage.connections_of(parts, workspace)[0]
-    verdict = agreement.audit(
-        stage.whop_session(parts, set_up),
-        stage.crm_session(parts, set_up),
-        connection.company_id,
-        set_aside={entry.source_id for entry in told}.__contains__,
-    )
-    return _ending(run, told, verdict, took)
+    return _ending(run, told, stage.audit(parts, set_up, connection, told), took)
 
 
 def _ask_for_a_sync(parts: Parts, set_up: Stage, workspace: Workspace, say: Say) -> None:
@@ -161,19 +155,6 @@ def _bar(run: Run) -> None:
     filled = "#" * (8 * done if not at else 8 * done + 4)
     line = f"[{filled:<{8 * _STAGES}}] {sum_of(run.counts):,} records settled · {doing}"
     click.echo(f"\r{line:<70}" if sys.stdout.isatty() else line, nl=not sys.stdout.isatty())
-
-
-def _told(parts: Parts, run: Run) -> Iterator[LogEntry]:
-    """Every record that was skipped or failed."""
-    after = 0
-    wanted = (Result.SKIPPED.value, Result.FAILED.value)
-    while True:
-        with parts.database.reading() as session:
-            page = runs.entries(session, run.workspace_id, run.number, results=wanted, after=after, limit=500)
-        yield from page
-        if len(page) < 500:
-            return
-        after = page[-1].id
 
 
 def _ending(run: Run, told: list[LogEntry], verdict: agreement.Verdict, took: float) -> Ending:

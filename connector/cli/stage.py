@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -18,13 +18,14 @@ from typing import TypeVar
 
 from connector import bootstrap, config, logs, vault
 from connector.bootstrap import Parts
-from connector.cli import fleet, processes, redis_server
+from connector.cli import agreement, fleet, processes, redis_server
+from connector.core.outcomes import Result
 from connector.errors import RefusedError
 from connector.outbound import OutboundSession
 from connector.sources.whop import headers
 from connector.store import connections, migrate, runs, workspaces
 from connector.store.connections import Connection
-from connector.store.runs import Run
+from connector.store.runs import LogEntry, Run
 from connector.store.workspaces import Workspace
 from connector.sync import onboarding
 
@@ -224,3 +225,23 @@ def crm_session(parts: Parts, stage: Stage) -> OutboundSession:
     """The CRM's API as an auditor sees it."""
     bearer = {"Authorization": f"Bearer {stage.key('twenty')}"}
     return parts.door.session(stage.address("twenty"), headers=bearer)
+
+
+def told(parts: Parts, run: Run) -> Iterator[LogEntry]:
+    """Every record of a run that was skipped or failed."""
+    after = 0
+    wanted = (Result.SKIPPED.value, Result.FAILED.value)
+    while True:
+        with parts.database.reading() as session:
+            page = runs.entries(session, run.workspace_id, run.number, results=wanted, after=after, limit=500)
+        yield from page
+        if len(page) < 500:
+            return
+        after = page[-1].id
+
+
+def audit(parts: Parts, stage: Stage, connection: Connection, told: Iterable[LogEntry]) -> agreement.Verdict:
+    """Whether both services agree, but for the records that the run told the admin about."""
+    aside = {entry.source_id for entry in told}
+    whop, crm = whop_session(parts, stage), crm_session(parts, stage)
+    return agreement.audit(whop, crm, connection.company_id, set_aside=aside.__contains__)

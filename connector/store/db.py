@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -104,20 +104,21 @@ def one_of(session: Session, column: Column[Any], ids: Sequence[str]) -> ColumnE
     return column.in_(select(listed.c.value))
 
 
-@cache
-def _insert_ignoring(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
-    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table).on_conflict_do_nothing()
-
-
-def insert_new(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that passes over rows which are there already; the same object each time (see ``many``)."""
-    return _insert_ignoring(session.dialect.name, table)
-
-
 def insert_into(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT in the words of this database, where more than plain SQL is wanted (ON CONFLICT)."""
     make = postgresql.insert if session.dialect.name == "postgresql" else sqlite.insert
     return make(table)
+
+
+def insert_new(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that passes over rows which are there already; the same object each time (see ``many``)."""
+    key = (session.dialect.name, table)
+    if key not in _insert_new:
+        _insert_new[key] = insert_into(session, table).on_conflict_do_nothing()
+    return _insert_new[key]
+
+
+_insert_new: dict[tuple[str, Table], postgresql.Insert | sqlite.Insert] = {}
 
 
 def many(session: Session, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> int:

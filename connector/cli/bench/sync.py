@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.bootstrap import Parts
-from connector.cli import agreement, fleet, processes, stage
+from connector.cli import fleet, processes, stage
 from connector.cli.bench import usage
 from connector.cli.bench.report import Report
 from connector.cli.stage import Size, Stage
@@ -96,13 +96,7 @@ def _per_record(report: Report, name: str, seconds: float, loop: float, goal: fl
 
 def _check(report: Report, parts: Parts, set_up: Stage, connection: Connection, run: Run) -> None:
     """Speed counts for nothing where the CRM is wrong."""
-    with parts.database.reading() as session:
-        told = runs.entries(
-            session, run.workspace_id, run.number, results=("skipped", "failed"), limit=1_000_000
-        )
-    aside = {entry.source_id for entry in told}
-    whop, crm = stage.whop_session(parts, set_up), stage.crm_session(parts, set_up)
-    verdict = agreement.audit(whop, crm, connection.company_id, set_aside=aside.__contains__)
+    verdict = stage.audit(parts, set_up, connection, stage.told(parts, run))
     report.add("full sync: differences between both sides", len(verdict.differences), "fields", ("<=", 0))
 
 
