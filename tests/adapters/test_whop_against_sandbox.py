@@ -100,6 +100,11 @@ def records(reader: WhopReader, kind: str) -> list[SourceRecord]:
     return items
 
 
+def as_sent(value: Any, sent: Any) -> Any:
+    """Money that was a bare number on its way is compared as one."""
+    return float(value["amount"]) if isinstance(value, dict) and isinstance(sent, float) else value
+
+
 # --- everything is read, and once ---
 
 
@@ -117,7 +122,8 @@ def test_what_is_read_is_what_was_sent(whop: Sandbox, kind: str) -> None:
     true = {record["id"]: record for record in whop.true_records(kind)}
 
     for record in records(whop.reader(), kind):
-        assert record.fields == {name: true[record.ref.id][name] for name in record.fields}
+        sent = {name: true[record.ref.id][name] for name in record.fields}
+        assert {name: as_sent(value, sent[name]) for name, value in record.fields.items()} == sent
 
 
 @pytest.mark.parametrize("kind", CATALOGUE.order)

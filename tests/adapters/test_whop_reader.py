@@ -12,7 +12,7 @@ from connector.core.records import BadRecord, Page, Ref, SourceRecord
 from connector.errors import BadRecordError, ConnectorError, ReconnectError, RefusedError, TryLaterError
 from connector.outbound import OutboundResponse
 from connector.ports import Reader
-from connector.sources.whop import API_VERSION, WhopReader, headers
+from connector.sources.whop import API_VERSION, CATALOGUE, WhopReader, headers
 from connector.sources.whop.reader import PERMISSIONS
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "whop"
@@ -99,7 +99,7 @@ def test_the_reader_fills_its_port() -> None:
 # --- pages ---
 
 
-@pytest.mark.parametrize("kind", ["product", "plan", "member", "membership"])
+@pytest.mark.parametrize("kind", CATALOGUE.order)
 def test_pages_are_followed_to_the_last(kind: str) -> None:
     recorded = recorded_pages(kind)
     session = Recorded().on(f"/{kind}s", *recorded, error("500.internal"))

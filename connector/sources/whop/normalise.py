@@ -14,7 +14,7 @@ from connector.core.records import Ref, SourceRecord
 from connector.errors import BadRecordError
 
 from .catalogue import SENT
-from .shapes import Shape, bad_value, changed_times, check, compiled
+from .shapes import Shape, bad_value, changed, check, compiled
 
 SOURCE: Final = "whop"
 CURRENT: Final = "2026-10-15-1"
@@ -30,9 +30,17 @@ _NEVER_NULL: Final[Mapping[str, str]] = {
     "plan": "id plan_type currency created_at updated_at",
     "member": "id account_id status display_name created_at joined_at",
     "membership": "id account status product_id plan_id cancel_at_period_end created_at updated_at",
+    "payment": "id status substatus currency created_at updated_at",
+    "refund": "id payment_id status created_at updated_at",
+    "dispute": "id status currency amount inquiry created_at updated_at",
+    "user": "id username created_at",
 }
-#: Names that only the legacy dialect has, for the lists in which it leaves ``company`` out.
-_LEGACY_ONLY: Final = frozenset({"company_token_balance", "payment_collection_paused"})
+#: Names that only the legacy dialect has, for where it leaves ``company`` out.
+_LEGACY_ONLY: Final[Mapping[str, str]] = {"member": "company_token_balance", "refund": "currency"}
+#: What is no data of the company, or has a name that is ours: it never becomes part of a record.
+_DROPPED: Final[Mapping[str, tuple[str, ...]]] = {"membership": ("payments",), "payment": ("client_secret",)}
+_NAMES_ACCOUNT: Final = frozenset({"product", "plan", "membership"})
+"""The kinds that show their company as an object; the others name its id, except a user, who has none."""
 
 
 def normalise(kind: str, item: object, withheld: frozenset[str] = frozenset()) -> SourceRecord:
@@ -48,17 +56,25 @@ def normalise(kind: str, item: object, withheld: frozenset[str] = frozenset()) -
         raise bad_value("id", f"the id of a {kind}", id_)
     fields = _reader(kind, item)(item)
     if withheld:
-        fields = _without(fields, [name for name in withheld if fields.get(name, "") is None])
+        fields = _without_nulls(fields, withheld)
     return SourceRecord(Ref(SOURCE, kind, id_), fields, fields.get("updated_at"))
 
 
-def _without(fields: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
-    if not names:
-        return fields
-    fewer = dict(fields)
+def _without_nulls(fields: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any]:
+    """The fields without those of these names, dotted ones included, that are null."""
+    nulls = [name for name in names if fields.get(name, "") is None]
+    if nulls:
+        fields = _without(fields, nulls)
     for name in names:
-        del fewer[name]
-    return fewer
+        outer, _, inner = name.partition(".")
+        part = fields.get(outer) if inner else None
+        if part and part.get(inner, "") is None:
+            fields = {**fields, outer: _without(part, [inner])}
+    return fields
+
+
+def _without(fields: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
 
 
 def is_id(value: object) -> TypeGuard[str]:
@@ -68,7 +84,7 @@ def is_id(value: object) -> TypeGuard[str]:
 
 def owner(kind: str, fields: Mapping[str, Any]) -> str | None:
     """The company that a canonical record names as its own, None where it names none."""
-    if kind == "member":
+    if kind not in _NAMES_ACCOUNT:
         return fields.get("account_id")
     account = fields.get("account")
     return account.get("id") if account else None
@@ -76,9 +92,9 @@ def owner(kind: str, fields: Mapping[str, Any]) -> str | None:
 
 def dialect_of(kind: str, item: Mapping[str, Any]) -> str:
     """The API version whose names an item uses."""
-    if ("account_id" if kind == "member" else "account") in item:
+    if ("account" if kind in _NAMES_ACCOUNT else "account_id") in item:
         return CURRENT
-    return LEGACY if "company" in item or not _LEGACY_ONLY.isdisjoint(item) else CURRENT
+    return LEGACY if "company" in item or _LEGACY_ONLY.get(kind, "company") in item else CURRENT
 
 
 def _reader(kind: str, item: Mapping[str, Any]) -> Read:
@@ -98,32 +114,21 @@ def _reader(kind: str, item: Mapping[str, Any]) -> Read:
 
 def _current(kind: str) -> Read:
     shape = compiled(SENT[kind], frozenset(_NEVER_NULL[kind].split()))
-    return lambda item: _canonical(item, shape)
+    dropped = _DROPPED.get(kind, ())
 
-
-def _canonical(item: dict[str, Any], shape: Shape) -> dict[str, Any]:
-    check(item, shape)
-    changed = changed_times(item, shape)
-    if changed:
-        item = {**item, **changed}
-    return item
-
-
-def _current_membership() -> Read:
-    plain = _current("membership")
-
-    def read(item: dict[str, Any]) -> Mapping[str, Any]:
-        # The name is ours, for the roll-ups: whatever Whop should come to mean by it.
-        return plain(item if "payments" not in item else dict(_without(item, ["payments"])))
+    def read(item: dict[str, Any]) -> dict[str, Any]:
+        for name in dropped:
+            if item.get(name) is not None:
+                item = _without(item, dropped)
+        return _canonical(item, shape)
 
     return read
 
 
-_DIALECTS: Final[Mapping[str, Mapping[str, Read]]] = {
-    CURRENT: {
-        "product": _current("product"),
-        "plan": _current("plan"),
-        "member": _current("member"),
-        "membership": _current_membership(),
-    },
-}
+def _canonical(item: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    check(item, shape)
+    found = changed(item, shape)
+    return {**item, **found} if found else item
+
+
+_DIALECTS: Final[Mapping[str, Mapping[str, Read]]] = {CURRENT: {kind: _current(kind) for kind in SENT}}

@@ -25,6 +25,7 @@ PERMISSIONS: Final = tuple(
 """What a credential needs for all kinds to be read whole."""
 
 Item = SourceRecord | BadRecord
+_MAY_NAME_NONE: Final = frozenset({"product", "plan", "payment", "refund", "dispute"})
 
 
 class WhopReader:
@@ -186,12 +187,12 @@ def _parts(path: str, body: Any) -> tuple[list[Any], str | None, bool]:
 def _listed(kind: str, item: object, company: str, withheld: frozenset[str]) -> Item:
     """An item of a list that was asked for one company's records.
 
-    A product or plan that names no company (Whop allows null) is taken for what was asked for.
+    One that names no company, where Whop allows null, is taken for what was asked for.
     """
     try:
         record = normalise(kind, item, withheld)
         named = owner(kind, record.fields)
-        if named != company and not (named is None and kind in ("product", "plan")):
+        if named != company and not (named is None and kind in _MAY_NAME_NONE):
             raise _foreign(record.ref, named, company)
     except BadRecordError as err:
         return BadRecord(_ref_of(kind, item), err)
@@ -222,7 +223,7 @@ def _foreign(ref: Ref, named: str | None, company: str) -> BadRecordError:
     found = named or "no company"
     return BadRecordError(
         f"Whop sent {ref} as a record of {found}, not of {company}: it is not brought over.",
-        field="account_id" if ref.kind == "member" else "account.id",
+        field="account.id" if ref.kind in ("product", "plan", "membership") else "account_id",
         expected=company,
         found=found,
         code="foreign_record",

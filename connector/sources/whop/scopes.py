@@ -22,12 +22,22 @@ BY_KIND: Final[Mapping[str, str]] = {
     "plan": "plan:basic:read",
     "member": "member:basic:read",
     "membership": "member:basic:read",
+    "payment": "payment:basic:read",
+    "refund": "payment:basic:read",
+    "dispute": "payment:dispute:read",
 }
 """Without it a list may be short instead of refused, which would pass for records that are gone."""
 
 BY_FIELD: Final[Mapping[str, Mapping[str, str]]] = {
     "member": {"email": "member:email:read", "phone_number": "member:phone:read"},
     "membership": {"phone_number": "member:phone:read"},
+    "payment": {
+        "customer_email": "member:email:read",
+        "customer_phone": "member:phone:read",
+        "member_id": "member:basic:read",
+        "membership_id": "member:basic:read",
+    },
+    "dispute": {"buyer.email": "member:email:read"},
 }
 """Fields that are null without a permission of their own.
 
@@ -62,6 +72,16 @@ _WORDS: Final[Mapping[str, tuple[str, str, str]]] = {
         "See your members' phone numbers",
         "Phone numbers come to Twenty.",
         "Phone numbers in Twenty stay as they are. Everything else works.",
+    ),
+    "payment:basic:read": (
+        "See payments and refunds",
+        "What each member has paid, and what was paid back, comes to Twenty.",
+        "Payments and refunds are not read.",
+    ),
+    "payment:dispute:read": (
+        "See disputed payments",
+        "A payment that a buyer's bank disputes is seen in Twenty.",
+        "Disputes are not read.",
     ),
 }
 
@@ -98,9 +118,10 @@ def _uses(mapping: core.Mapping) -> Iterator[tuple[str, str]]:
     yield BY_KIND[mapping.kind], mapping.object.name
     by_field = BY_FIELD.get(mapping.kind, {})
     for user, read in _reads(mapping):
-        for name in _read_by(read):
-            if name in by_field:
-                yield by_field[name], user
+        asked = _read_by(read)
+        for name, permission in by_field.items():
+            if name.partition(".")[0] in asked:
+                yield permission, user
 
 
 def _reads(mapping: core.Mapping) -> Iterator[tuple[str, core.Read]]:

@@ -10,6 +10,7 @@ from connector.core.catalogue import ValueType
 from connector.core.mapping import shown
 from connector.errors import BadRecordError
 
+from .money import money
 from .times import canonical_time
 
 _NONE: Final = type(None)
@@ -18,6 +19,7 @@ _CLASSES: Final[Mapping[ValueType, frozenset[type]]] = {
     "id": frozenset({str, _NONE}),
     "time": frozenset({str, _NONE}),
     "number": frozenset({int, float, _NONE}),
+    "amount": frozenset({int, float, _NONE}),
     "boolean": frozenset({bool, _NONE}),
     "money": frozenset({dict, _NONE}),
     "list": frozenset({list, _NONE}),
@@ -31,6 +33,7 @@ _WORDS: Final[Mapping[ValueType, str]] = {
     "id": "an id",
     "time": "a time like 2026-11-20T12:00:00.000Z",
     "number": "a number",
+    "amount": "an amount of money",
     "boolean": "true or false",
     "money": "an amount of money with its currency",
     "list": "a list",
@@ -46,13 +49,14 @@ class Shape:
     types: Mapping[str, ValueType]
     times: tuple[str, ...]
     money: tuple[str, ...]
+    amounts: tuple[str, ...]
     parts: tuple[tuple[str, Shape], ...]
     #: Names with their types, as they fitted before: nearly every item of a page has the same.
     fitting: set[tuple[object, ...]] = field(default_factory=set, compare=False)
 
 
 def compiled(paths: Mapping[str, ValueType], never_null: frozenset[str] = frozenset()) -> Shape:
-    """The checks for these dotted paths. Times are expected at the top only."""
+    """The checks for these dotted paths. Times and amounts are expected at the top only."""
     types = {path: type_ for path, type_ in paths.items() if "." not in path}
     outer = dict.fromkeys(path.partition(".")[0] for path in paths if "." in path)
     types |= dict.fromkeys(outer, "object")
@@ -64,6 +68,7 @@ def compiled(paths: Mapping[str, ValueType], never_null: frozenset[str] = frozen
         types,
         times=tuple(name for name, type_ in types.items() if type_ == "time"),
         money=tuple(name for name, type_ in types.items() if type_ == "money"),
+        amounts=tuple(name for name, type_ in types.items() if type_ == "amount"),
         parts=tuple((name, compiled(_inside(name, paths))) for name in outer),
     )
 
@@ -104,9 +109,9 @@ def _is_money(value: dict[str, Any]) -> bool:
     return value.get("amount").__class__ is str and value.get("currency").__class__ is str
 
 
-def changed_times(item: Mapping[str, Any], shape: Shape) -> dict[str, str]:
-    """The times that are not in canonical form yet, in it. Raises BadRecordError for what is no time."""
-    changed = {}
+def changed(item: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+    """What of a checked item is not in canonical form yet, in it. Raises BadRecordError."""
+    found: dict[str, Any] = {}
     for name in shape.times:
         value = item.get(name)
         if value is None:
@@ -116,8 +121,20 @@ def changed_times(item: Mapping[str, Any], shape: Shape) -> dict[str, str]:
         except ValueError:
             raise bad_value(name, _WORDS["time"], value) from None
         if canonical is not value:
-            changed[name] = canonical
-    return changed
+            found[name] = canonical
+    for name in shape.amounts:
+        if item.get(name) is not None:
+            found[name] = _priced(name, item[name], item.get("currency"))
+    return found
+
+
+def _priced(name: str, value: float, currency: str | None) -> dict[str, str]:
+    if currency is None:
+        raise bad_value("currency", f"the currency of {name}", currency)
+    try:
+        return money(value, currency)
+    except ValueError:
+        raise bad_value(name, _WORDS["amount"], value) from None
 
 
 def bad_value(field: str, expected: str, found: object) -> BadRecordError:
