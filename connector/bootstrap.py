@@ -14,10 +14,11 @@ from redis import Redis
 
 from connector import __version__, config, jobqueue, logs
 from connector.config import Settings
+from connector.core.naming import Names
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.fields import CATALOGUE as CRM
 from connector.crms.twenty.schema import TwentySchema
-from connector.crms.twenty.writer import TwentyWriter
+from connector.crms.twenty.writer import DEFAULT_BATCH, TwentyWriter
 from connector.errors import ReconnectError, SettingError
 from connector.mapping_files import MappingSet, load_all
 from connector.outbound import AllowList, Door, OutboundSession
@@ -191,9 +192,10 @@ class Openers:
 
     def writer(self, workspace: Workspace) -> Writer:
         """The CRM side of a workspace. Raises ReconnectError when it has no key."""
-        client = self._client(workspace)
-        return (
-            TwentyWriter(client, batch=workspace.batch_cap) if workspace.batch_cap else TwentyWriter(client)
+        return TwentyWriter(
+            self._client(workspace),
+            batch=workspace.batch_cap or DEFAULT_BATCH,
+            names=Names.of(workspace.crm_names),
         )
 
     def writer_for(self, crm_url: str, key: str) -> Writer:

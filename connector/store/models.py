@@ -42,6 +42,10 @@ workspace = Table(
     Column("schema_version", Integer),
     #: How many records one request takes, as learned; null: the default.
     Column("batch_cap", Integer),
+    #: Mapping name of each object and field → its id and present name in the CRM; null before a look.
+    Column("crm_names", Json),
+    #: Origin of the CRM's pages, where it is another than ``crm_url``; null: the same.
+    Column("crm_front_url", Text),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("crm_workspace_id", "crm_url"),
 )

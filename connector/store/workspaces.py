@@ -24,6 +24,8 @@ class Workspace:
     schema_version: int | None
     batch_cap: int | None
     created_at: datetime
+    crm_names: dict[str, Any] | None = None
+    crm_front_url: str | None = None
 
 
 def add(session: Session, new: Workspace) -> None:
@@ -60,10 +62,21 @@ def move(session: Session, workspace_id: str, crm_url: str) -> None:
 
 
 def remember_crm(
-    session: Session, workspace_id: str, *, schema_version: int | None = None, batch_cap: int | None = None
+    session: Session,
+    workspace_id: str,
+    *,
+    schema_version: int | None = None,
+    batch_cap: int | None = None,
+    crm_names: dict[str, Any] | None = None,
+    crm_front_url: str | None = None,
 ) -> None:
     """Keep what was learned of the CRM; None leaves as it is."""
-    learned = {"schema_version": schema_version, "batch_cap": batch_cap}
+    learned = {
+        "schema_version": schema_version,
+        "batch_cap": batch_cap,
+        "crm_names": crm_names,
+        "crm_front_url": crm_front_url,
+    }
     values = {name: value for name, value in learned.items() if value is not None}
     if values:
         session.execute(update(workspace).where(workspace.c.id == workspace_id).values(values))

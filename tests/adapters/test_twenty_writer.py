@@ -9,6 +9,7 @@ from twenty_builders import (
     MAPPINGS,
     OPPORTUNITY,
     PERSON,
+    PRODUCT,
     Sandbox,
     a_create,
     a_file,
@@ -21,6 +22,7 @@ from twenty_builders import (
     email,
 )
 
+from connector.core.naming import CrmName, Names
 from connector.crms.twenty.writer import TwentyWriter
 from connector.errors import ReconnectError, SchemaError, TryLaterError
 from connector.ports import Seek
@@ -391,3 +393,32 @@ def test_a_record_deleted_between_look_and_write_comes_back(sandbox: Sandbox):
 
     assert codes(results) == [None]
     assert sandbox.stored()[write.crm_id]["deletedAt"] is None
+
+
+def test_renamed_fields_and_objects_are_written_and_found_under_their_new_names():
+    with a_sandbox() as sandbox:
+        sandbox.schema.apply(list(MAPPINGS))
+        there = sandbox.objects()
+        field, person = there["person"]["fields"]["whopUserId"], there["person"]
+        sandbox.rest("PATCH", f"metadata/fields/{field['id']}", {"name": "customerId"})
+        product = there["whopProduct"]["id"]
+        sandbox.rest("PATCH", f"metadata/objects/{product}", {"nameSingular": "good", "namePlural": "goods"})
+        fields = {"whopUserId": CrmName(field["id"], "customerId")}
+        names = Names(
+            {
+                "person": CrmName(person["id"], "person", "people", fields),
+                "whopProduct": CrmName(product, "good", "goods"),
+            }
+        )
+        sandbox.writer = TwentyWriter(sandbox.client, names=names)
+        goods = a_create("whopProduct", "prod_1", whopId="prod_1", name="Signals")
+
+        made = [*sandbox.apply(PERSON, a_person("a")), *sandbox.apply(PRODUCT, goods)]
+        [_, found] = sandbox.look(PERSON, made[0].crm_id or "", whopUserId="user_a")
+        twice = sandbox.apply(PERSON, a_person("a"))
+
+        assert codes(made) == [None, None]
+        assert found.by_key[0][1][0].values["whopUserId"] == "user_a"
+        assert twice[0].error is not None
+        assert twice[0].error.field == "whopUserId"
+        assert sandbox.rest("GET", f"goods/{made[1].crm_id}")["data"]["good"]["whopId"] == "prod_1"

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.core.mapping import FieldSpec, Mapping
+from connector.core.naming import Names
 from connector.core.plan import PlannedWrite
 from connector.core.records import CrmRow
 from connector.crms.twenty import fields
 
 _META = ("id", "createdAt", "updatedAt", "deletedAt")
+AS_WRITTEN = Names()  # every object and field is called as in the mapping
 _SENT_AS_IT_IS = frozenset(name for name, type_ in fields.TYPES.items() if type_.send is None)
 
 Json = MappingType[str, Any]
@@ -20,33 +22,48 @@ Json = MappingType[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """One object as one mapping sees it. ``unique`` are the fields by which two rows can collide."""
+    """One object as one mapping sees it, under the names that Twenty gives it now.
+
+    ``object``, ``plural``, ``title`` and ``names`` (our field → Twenty's) are Twenty's words; everything else
+    speaks the mapping's. ``unique`` are the fields by which two rows can collide,
+    ``parents`` the object that each link points to, with its plural ("" where it is not known).
+    """
 
     object: str
     plural: str
     title: str
+    names: MappingType[str, str]
     specs: MappingType[str, FieldSpec]
     unique: tuple[str, ...]
     links: tuple[FieldSpec, ...]
+    parents: MappingType[str, tuple[str, str]]
     readers: tuple[tuple[str, str, Callable[[Any], Any] | None], ...]
     sent: MappingType[str, tuple[str, str]]
+    renamed: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, mapping: Mapping) -> Columns:
+    def of(cls, mapping: Mapping, names: Names = AS_WRITTEN) -> Columns:
         specs = {spec.name: spec for spec in mapping.specs}
         unique = dict.fromkeys(key.field for key in mapping.match if key.field in specs)
         unique |= dict.fromkeys(name for name, spec in specs.items() if spec.unique)
         types = {name: spec.type for name, spec in specs.items()}
+        object_ = mapping.object.name
+        called = {name: names.field(object_, name) for name in specs}
         keys = {name: fields.answer_key(type_, name) for name, type_ in types.items()}
+        theirs = {name: fields.answer_key(type_, called[name]) for name, type_ in types.items()}
+        plural = names.plural(object_, mapping.object.plural)
         return cls(
-            mapping.object.name,
-            mapping.object.plural,
-            _title(mapping.object.plural),
+            names.object(object_),
+            plural,
+            _title(plural),
+            called,
             specs,
             tuple(unique),
             tuple(spec for spec in specs.values() if spec.type == "relation"),
+            {name: _parent(spec.target or "", names) for name, spec in specs.items()},
             tuple((name, keys[name], fields.TYPES[type_].read) for name, type_ in types.items()),
-            {name: ("" if type_ in _SENT_AS_IT_IS else type_, keys[name]) for name, type_ in types.items()},
+            {name: ("" if type_ in _SENT_AS_IT_IS else type_, theirs[name]) for name, type_ in types.items()},
+            tuple((keys[name], theirs[name]) for name in specs if keys[name] != theirs[name]),
         )
 
     # --- queries
@@ -54,7 +71,7 @@ class Columns:
     @property
     def look(self) -> str:
         """Takes ``f`` and ``n``; answers whole rows."""
-        picks = (fields.selection(spec.type, name) for name, spec in self.specs.items())
+        picks = (fields.selection(spec.type, self.names[name]) for name, spec in self.specs.items())
         return look_query(self.object, self.plural, [*_META, *picks])
 
     def write(self, *, upsert: bool) -> str:
@@ -77,6 +94,8 @@ class Columns:
 
     def row(self, node: Json) -> CrmRow:
         """A row of a look-up. Empty values are told apart here, because most are."""
+        if self.renamed:
+            node = {**node, **{ours: node.get(theirs) for ours, theirs in self.renamed}}
         get = node.get
         values: dict[str, Any] = {}
         for name, key, read in self.readers:
@@ -100,8 +119,8 @@ class Columns:
         """Our field that a refusal speaks of: by the server's name for it, or the only one of a type."""
         if spot is not None:
             name = spot.partition(".")[0]
-            joined = name.removesuffix("Id")
-            return joined if name not in self.specs and joined in self.specs else name
+            ours = {theirs: name for name, theirs in self.names.items()}
+            return ours.get(name) or ours.get(name.removesuffix("Id")) or name
         found = [name for name, spec in self.specs.items() if spec.type == type_]
         return found[0] if len(found) == 1 else None
 
@@ -112,6 +131,11 @@ def look_query(object_: str, plural: str, picks: Iterable[str]) -> str:
         f"query($f:{_title(object_)}FilterInput,$n:Int)"
         f"{{{plural}(filter:$f,first:$n){{edges{{node{{{' '.join(picks)}}}}}}}}}"
     )
+
+
+def _parent(target: str, names: Names) -> tuple[str, str]:
+    standard = fields.CATALOGUE.objects.get(target)
+    return names.object(target), names.plural(target, standard.plural if standard else "")
 
 
 def _title(name: str) -> str:

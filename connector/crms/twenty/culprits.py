@@ -109,19 +109,17 @@ class Culprits:
         results: Results = {}
         for spec in self._columns.links:
             pointing = [write for write in batch if write.values.get(spec.name)]
-            plural = self._plural(spec.target or "") if pointing else None
+            object_, known = self._columns.parents[spec.name]
+            plural = (known or self._plural(object_)) if pointing else None
             if plural is None:
                 continue
             ids = {write.values[spec.name] for write in pointing}
-            there = living_or_deleted(self._client, spec.target or "", plural, ids)
+            there = living_or_deleted(self._client, object_, plural, ids)
             lost = [write for write in pointing if write.values[spec.name] not in there]
             results.update({write.ref: self.failed(write, refusal, spec.name) for write in lost})
         return results
 
     def _plural(self, object_: str) -> str | None:
-        standard = fields.CATALOGUE.objects.get(object_)
-        if standard is not None:
-            return standard.plural
         if self._plurals is None:
             query = "query{objects(paging:{first:1000}){edges{node{nameSingular namePlural}}}}"
             edges = (self._client.metadata(query).get("objects") or {}).get("edges") or ()

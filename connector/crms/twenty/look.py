@@ -89,7 +89,7 @@ def _filter(columns: Columns, seeks: Sequence[Seek]) -> Json:
     for field, texts in by_field.items():
         type_ = fields.TYPES[columns.specs[field].type]
         within: Json = {"in": [type_.key(text) for text in texts]}
-        conditions.append({field: {type_.parts[0]: within} if type_.parts else within})
+        conditions.append({columns.names[field]: {type_.parts[0]: within} if type_.parts else within})
     return {"and": [{"or": conditions}, _ANY]}
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from connector.core.mapping import Mapping
+from connector.core.naming import Names
 from connector.core.outcomes import WriteResult
 from connector.core.plan import Action, Found, PlannedWrite
 from connector.core.records import Ref
 from connector.crms.twenty.client import TwentyClient
-from connector.crms.twenty.columns import Columns
+from connector.crms.twenty.columns import AS_WRITTEN, Columns
 from connector.crms.twenty.look import look
 from connector.crms.twenty.refusals import Refusal
 from connector.crms.twenty.write import Batch, Batches
@@ -26,11 +27,17 @@ DEFAULT_BATCH = 200  # of recent servers; an older one names its own in its refu
 
 
 class TwentyWriter:
-    """Fills ``ports.Writer``. ``batch`` is what the server is known to take; it learns a lower cap."""
+    """Fills ``ports.Writer``. ``batch`` is what the server is known to take; it learns a lower cap.
 
-    def __init__(self, client: TwentyClient, *, batch: int = DEFAULT_BATCH) -> None:
+    ``names`` are Twenty's present names of what the mappings write.
+    """
+
+    def __init__(
+        self, client: TwentyClient, *, batch: int = DEFAULT_BATCH, names: Names = AS_WRITTEN
+    ) -> None:
         self._client = client
         self._batch = batch
+        self._names = names
 
     def account(self) -> CrmAccount:
         """The workspace that the credential opens."""
@@ -47,7 +54,7 @@ class TwentyWriter:
 
     def look(self, mapping: Mapping, seeks: Sequence[Seek]) -> dict[Ref, Found]:
         """One request per 2,000 seeks, deleted rows included."""
-        return look(self._client, Columns.of(mapping), seeks)
+        return look(self._client, Columns.of(mapping, self._names), seeks)
 
     def apply(self, mapping: Mapping, writes: Sequence[PlannedWrite]) -> list[WriteResult]:
         """Creates first, then updates; results in the order of ``writes``.
@@ -55,7 +62,7 @@ class TwentyWriter:
         An error of the whole run (no answer, no credential, another data model) may come after some of it
         was written. Doing the same again finds that by its ids and is safe.
         """
-        batches = Batches(self._client, Columns.of(mapping))
+        batches = Batches(self._client, Columns.of(mapping, self._names))
         results = {write.ref: _unchanged(write) for write in writes if not _says_something(write)}
         for action, send in ((Action.CREATE, batches.create), (Action.UPDATE, batches.update)):
             todo = [write for write in writes if write.action is action and _says_something(write)]
