@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask, Response, request
 
-from connector.sandbox.twenty import browse, controls, road
+from connector.sandbox.twenty import browse, consent, controls, oauth, road
 from connector.sandbox.twenty.world import Settings, World
 
 METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
@@ -39,6 +39,8 @@ def create_app(
     app.before_request(_refuse_oversized)
     app.register_blueprint(controls.blueprint(world))
     app.register_blueprint(browse.blueprint(world))
+    app.register_blueprint(consent.blueprint(world))
+    app.register_blueprint(oauth.blueprint(world))
     app.register_blueprint(road.blueprint(world, METHODS))
     app.register_error_handler(404, lambda _error: road.cannot(request.method, request.path))
     app.register_error_handler(405, lambda _error: road.cannot(request.method, request.path))

@@ -1,16 +1,10 @@
-"""API keys: JWTs with the recorded claims (050), and the refusals of wrong ones (007-019, 092-099).
+"""Who is let in with which token, and the refusals of wrong ones (007-020, 027, 092-099)."""
 
-Signed with HS256 and a secret of the sandbox; the real server signs with ES256.
-"""
-
-import base64
-import hashlib
-import hmac
 from typing import Any
 
-import orjson
-
-from connector.sandbox.twenty.refusals import Refusal
+from connector.sandbox.twenty import callers, tokens
+from connector.sandbox.twenty.callers import Caller
+from connector.sandbox.twenty.tokens import Claims
 from connector.sandbox.twenty.workspace import Workspace, new_id
 
 LIFETIME = 3650 * 24 * 3600
@@ -26,23 +20,26 @@ class AuthRefusal(Exception):
         self.status, self.message, self.missing = status, message, missing
 
     def rest(self) -> dict[str, Any]:
-        error = "FORBIDDEN_EXCEPTION" if self.status == 403 else "UNAUTHENTICATED"
+        errors = {401: "UNAUTHENTICATED", 403: "FORBIDDEN_EXCEPTION"}
+        error = errors.get(self.status, "INTERNAL_SERVER_ERROR")
         return {"statusCode": self.status, "messages": [self.message], "error": error}
 
     def graphql(self) -> dict[str, Any]:
-        codes = {
+        codes: dict[str, Any] = {
             "code": "UNAUTHENTICATED",
             "subCode": "UNAUTHENTICATED",
             "userFriendlyMessage": _UNAUTHENTICATED,
         }
         if self.status == 403:
             codes = {"code": "FORBIDDEN", "subCode": "FORBIDDEN_EXCEPTION", "userFriendlyMessage": _FORBIDDEN}
+        if self.status == 500:
+            codes = {"code": "INTERNAL_SERVER_ERROR"}
         return {"errors": [{"message": self.message, "extensions": codes}]}
 
 
-def new_key(workspace: Workspace, role: str, name: str, now: int) -> dict[str, Any]:
-    """A key of a workspace; `role` is "admin" or "reader"."""
-    times = {"iat": now, "exp": now + LIFETIME}
+def new_key(workspace: Workspace, role: str, name: str, now: int, until: int | None = None) -> dict[str, Any]:
+    """A key of a workspace; `role` is a role's id, or admin or reader."""
+    times = {"iat": now, "exp": until or now + LIFETIME}
     key: dict[str, Any] = {"id": new_id(), "name": name, "role": role, "state": "good", **times}
     workspace.keys[key["id"]] = key
     workspace.changed = True
@@ -51,47 +48,57 @@ def new_key(workspace: Workspace, role: str, name: str, now: int) -> dict[str, A
 
 def token_of(workspace: Workspace, key: dict[str, Any], secret: bytes) -> str:
     """The token of a key; the same every time."""
-    claims: dict[str, Any] = {"sub": workspace.id, "type": "API_KEY", "workspaceId": workspace.id}
-    claims |= {"iat": key["iat"], "exp": key["exp"], "jti": key["id"]}
-    head = _encode(orjson.dumps({"alg": "HS256", "typ": "JWT", "kid": "sandbox"}))
-    signed = f"{head}.{_encode(orjson.dumps(claims))}"
-    return f"{signed}.{_sign(signed, secret)}"
+    claims: Claims = {"sub": workspace.id, "type": "API_KEY", "workspaceId": workspace.id}
+    return tokens.sign(claims | {"iat": key["iat"], "exp": key["exp"], "jti": key["id"]}, secret)
 
 
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+def session_token(workspace: Workspace, user: dict[str, Any], secret: bytes, now: int) -> str:
+    """What the browser of a signed-in person holds."""
+    claims: Claims = {"sub": user["id"], "userId": user["id"], "workspaceId": workspace.id}
+    claims |= {"userWorkspaceId": user["seat"], "type": "ACCESS", "authProvider": "password"}
+    return tokens.sign(claims | {"isImpersonating": False, "iat": now, "exp": now + 1800}, secret)
 
 
-def _sign(text: str, secret: bytes) -> str:
-    return _encode(hmac.new(secret, text.encode(), hashlib.sha256).digest())
+def homeless_token(user: dict[str, Any], secret: bytes, now: int) -> str:
+    """A person's token before a workspace was chosen (020)."""
+    claims = {"sub": user["id"], "userId": user["id"], "type": "WORKSPACE_AGNOSTIC"}
+    return tokens.sign(claims | {"iat": now, "exp": now + 1800}, secret)
 
 
-def let_in(
-    workspaces: dict[str, Workspace], header: str | None, secret: bytes, now: float
-) -> tuple[Workspace, dict[str, Any]]:
-    """The workspace and key that an Authorization header speaks for; raises AuthRefusal."""
-    if not header or not header.startswith("Bearer "):
-        raise AuthRefusal(403, "Missing authentication token", missing=True)
-    claims = _claims(header.removeprefix("Bearer ").strip(), secret)
-    workspace = workspaces.get(str(claims.get("workspaceId")))
-    key = workspace.keys.get(str(claims.get("jti"))) if workspace else None
-    if workspace is None or key is None:
+class Gate:
+    """Lets in who shows a good token. `epochs` says, by type of token, which ones a dial has ended."""
+
+    def __init__(self, workspaces: dict[str, Workspace], secret: bytes, epochs: dict[str, int]) -> None:
+        self._workspaces, self._secret, self._epochs = workspaces, secret, epochs
+
+    def let_in(self, header: str | None, now: float) -> Caller:
+        """Whom an Authorization header speaks for; raises AuthRefusal."""
+        if not header or not header.startswith("Bearer "):
+            raise AuthRefusal(403, "Missing authentication token", missing=True)
+        try:
+            claims, epoch = tokens.read(header.removeprefix("Bearer ").strip(), self._secret)
+        except tokens.InvalidTokenError:
+            raise AuthRefusal(401, "Token invalid.") from None
+        kind = claims["type"]
+        if kind == "WORKSPACE_AGNOSTIC":
+            raise AuthRefusal(500, "No data sources found")
+        workspace = self._workspaces.get(claims["workspaceId"])
+        if workspace is None or kind == "APPLICATION_REFRESH":
+            raise AuthRefusal(401, "Token invalid.")
+        if now >= claims["exp"] or epoch < self._epochs.get(kind, 0):
+            raise AuthRefusal(401, "Token has expired.")
+        if kind == "API_KEY":
+            return _by_key(workspace, claims)
+        user = workspace.users.get(str(claims.get("userId")))
+        return callers.by_person(workspace, user, "user" if kind == "ACCESS" else "app")
+
+
+def _by_key(workspace: Workspace, claims: Claims) -> Caller:
+    key = workspace.keys.get(claims["jti"])
+    if key is None:
         raise AuthRefusal(401, "Token invalid.")
-    if now >= claims["exp"] or key["state"] == "token_expired":
+    if key["state"] == "token_expired":
         raise AuthRefusal(401, "Token has expired.")
     if key["state"] in ("revoked", "expired"):
         raise AuthRefusal(403, f"This API Key is {key['state']}")
-    return workspace, key
-
-
-def _claims(token: str, secret: bytes) -> dict[str, Any]:
-    signed, _, signature = token.rpartition(".")
-    if not hmac.compare_digest(_sign(signed, secret).encode(), signature.encode()):
-        raise AuthRefusal(401, "Token invalid.")
-    body = signed.partition(".")[2]
-    read: dict[str, Any] = orjson.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    return read
-
-
-def no_list() -> Refusal:
-    return Refusal("No such key", 404, "NOT_FOUND")
+    return callers.by_key(workspace, key)

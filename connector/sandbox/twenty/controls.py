@@ -1,15 +1,12 @@
 """/sandbox/…: what tests turn and read; open to all who reach the sandbox, unknown to the connector."""
 
-from typing import Any
+from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
-from connector.sandbox.twenty import auth, wire
-from connector.sandbox.twenty.workspace import Workspace
+from connector.sandbox.twenty import wire
+from connector.sandbox.twenty.turns import TURNS, Turn
 from connector.sandbox.twenty.world import World
-
-STATES = {"revoke": "revoked", "expire": "expired", "expire_token": "token_expired", "renew": "good"}
-ROLES = {"read_only": "reader", "admin": "admin"}
 
 
 def blueprint(world: World) -> Blueprint:
@@ -33,10 +30,8 @@ def blueprint(world: World) -> Blueprint:
                 world.stats.reset()
             return wire.reply(200, world.stats.shown())
 
-    @doors.post("/keys")
-    def keys() -> Response:
-        with world.lock:
-            return wire.reply(200, _turn_key(world, request.get_json()))
+    for name, turn in TURNS.items():
+        doors.add_url_rule(f"/{name}", name, _turning(world, turn), methods=["POST"])
 
     @doors.get("/records/<plural>")
     def records(plural: str) -> Response:
@@ -49,28 +44,14 @@ def blueprint(world: World) -> Blueprint:
     return doors
 
 
-def _turn_key(world: World, given: dict[str, Any]) -> dict[str, Any]:
-    """{"do": revoke|expire|expire_token|renew|read_only|admin|new, "workspace"?, "key"? (id or token)}.
+def _turning(world: World, turn: Turn) -> Callable[[], Response]:
+    def turned() -> Response:
+        with world.lock:
+            try:
+                told = turn(world, request.get_json())
+            except KeyError as error:
+                return wire.reply(400, {"error": f"no such {error.args[0]}"})
+            world.save()
+        return wire.reply(200, told)
 
-    "new" takes "role" ("admin" or "read_only") and "name" instead of "key".
-    """
-    workspace, act = world.nth(given.get("workspace")), given["do"]
-    if act == "new":
-        role = ROLES.get(given.get("role", "admin"), "reader")
-        key = auth.new_key(workspace, role, given.get("name", "Sandbox key"), int(world.settings.now()))
-    else:
-        key = _key(world, workspace, given.get("key"))
-        key["state"] = STATES.get(act, key["state"])
-        key["role"] = ROLES.get(act, key["role"])
-    workspace.changed = True
-    world.save()
-    told = {"id": key["id"], "role": key["role"], "state": key["state"], "workspaceId": workspace.id}
-    return {**told, "key": auth.token_of(workspace, key, world.secret)}
-
-
-def _key(world: World, workspace: Workspace, which: str | None) -> dict[str, Any]:
-    """A key by id or token; the administrator's if None."""
-    for key in workspace.keys.values():
-        if which in (None, key["id"], auth.token_of(workspace, key, world.secret)):
-            return key
-    raise auth.no_list()
+    return turned

@@ -12,13 +12,15 @@ from connector.sandbox.twenty.filters import compile_filter
 from connector.sandbox.twenty.paging import Page, Window, cursor, page, read_order
 from connector.sandbox.twenty.projection import connection, projector, wants_cursors
 from connector.sandbox.twenty.queries import Operation, Pick, QuerySyntaxError, read_query
-from connector.sandbox.twenty.refusals import Refusal, not_found
+from connector.sandbox.twenty.refusals import Refusal, nobody_graphql, not_found
 from connector.sandbox.twenty.session import Session
 from connector.sandbox.twenty.shape import Row, Shape
 from connector.sandbox.twenty.values import clean_uuid
 
 Args = dict[str, Any]
 MAX_ROOTS = 20
+#: The permission that a root field needs by its verb; all others write.
+_ACTS = {"find": "Read", "delete": "SoftDelete", "restore": "SoftDelete", "destroy": "Destroy"}
 DEFAULT_FIRST = 200
 
 
@@ -92,14 +94,17 @@ def _root(session: Session, pick: Pick, args: Args, spend: Callable[[], None]) -
     if pick.name == "__schema":
         return {"queryType": {"name": "Query"}}
     spend()
+    if session.caller.role is None:
+        raise nobody_graphql()
     listed = _listed(session, pick.name)
     if listed:
+        session.may("Read", listed)
         found = duplicates(session.workspace, listed, args)
         return [_list(session, listed, pick, _whole_page(rows)) for rows in found]
     verb, shape = session.workspace.roots[pick.name]
+    session.may(_ACTS.get(verb.partition("_")[0], "Update"), shape)
     if verb in _READS:
         return _READS[verb](session, shape, pick, args)
-    session.may_write()
     if verb == "merge":
         return _merge(session, shape, pick, args)
     project = projector(session.workspace, shape, pick.picks)

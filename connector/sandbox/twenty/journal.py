@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from connector.sandbox.twenty.workspace import Workspace
+from connector.sandbox.twenty.workspace import KEPT, Workspace
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, body BLOB) WITHOUT ROWID;
@@ -42,7 +42,8 @@ class Journal:
 
     def load(self, workspace: Workspace, kept: dict[str, Any]) -> None:
         """Fill a workspace from what `save` wrote."""
-        workspace.version, workspace.keys, workspace.objects = kept["version"], kept["keys"], kept["objects"]
+        for name in KEPT:
+            setattr(workspace, name, kept.get(name, getattr(workspace, name)))
         workspace.compile()
         rows = self._db.execute("SELECT object, body FROM row WHERE workspace = ?", (workspace.id,))
         for object_id, body in rows:
@@ -61,7 +62,7 @@ class Journal:
             return
         self._db.execute("BEGIN")
         if workspace.changed:
-            kept = {"version": workspace.version, "keys": workspace.keys, "objects": workspace.objects}
+            kept = {name: getattr(workspace, name) for name in KEPT}
             self.write(f"workspace {workspace.id}", kept)
             workspace.changed = False
         for object_id, table in workspace.tables.items():

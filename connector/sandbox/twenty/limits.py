@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from connector.sandbox.twenty.oauth_errors import OAuthError
 from connector.sandbox.twenty.refusals import throttled
 
 #: (tokens, window in ms): the defaults of the server.
@@ -27,3 +28,18 @@ class Limiter:
                 self.refused += 1
                 raise throttled(size, window)
             self._state[workspace_id, window] = (left - 1, now)
+
+
+class Window:
+    """So many requests an address in a time; what is beyond is answered with 429 (905, 906)."""
+
+    def __init__(self, most: int, seconds: int, message: str) -> None:
+        self._most, self._seconds, self._message = most, seconds, message
+        self._seen: dict[str, list[float]] = {}
+
+    def count(self, who: str, now: float) -> None:
+        """Count one request, or raise the 429."""
+        recent = [at for at in self._seen.get(who, ()) if now - at < self._seconds]
+        if len(recent) >= self._most:
+            raise OAuthError("rate_limit_exceeded", self._message, status=429)
+        self._seen[who] = [*recent, now]

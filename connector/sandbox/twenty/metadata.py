@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from connector.sandbox.twenty import changes
-from connector.sandbox.twenty.refusals import Refusal, denied
+from connector.sandbox.twenty.refusals import Refusal, coded
 from connector.sandbox.twenty.session import Session
 from connector.sandbox.twenty.values import is_uuid
-from connector.sandbox.twenty.workspace import Entry, Workspace
+from connector.sandbox.twenty.workspace import Entry, Workspace, new_id
 
 Answer = tuple[int, Any]
 #: Shown in the answer of a write even when null (114, 105).
@@ -22,10 +22,9 @@ def answer(
     session: Session, method: str, path: str, query: dict[str, str], body: Any, *, plain: bool
 ) -> Answer:
     """Answer `method /rest/metadata/{path}`; needs the permission DATA_MODEL (446)."""
-    if session.key["role"] != "admin":
-        refusal = denied()
-        refusal.status = 403
-        raise refusal
+    if session.caller.kind == "app" and session.caller.role is None:
+        raise coded(f"Could not find application {new_id()}", "APPLICATION_NOT_FOUND", 404)
+    session.need("DATA_MODEL", status=403)
     kind, _, identity = path.strip("/").partition("/")
     if kind not in ("objects", "fields"):
         raise Refusal(f"Cannot {method} /rest/metadata/{path}", 404, "NOT_FOUND")

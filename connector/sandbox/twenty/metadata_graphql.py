@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from connector.sandbox.twenty import changes
+from connector.sandbox.twenty import accounts, changes
+from connector.sandbox.twenty.accounts import ForbiddenResource
 from connector.sandbox.twenty.complaints import SchemaRefusal, ShapeRefusal
 from connector.sandbox.twenty.queries import Pick, QuerySyntaxError, read_query
-from connector.sandbox.twenty.refusals import Refusal, denied
+from connector.sandbox.twenty.refusals import Refusal
 from connector.sandbox.twenty.session import Session
 from connector.sandbox.twenty.workspace import Entry, Workspace
 
@@ -27,13 +28,13 @@ def execute(session: Session, body: Any) -> dict[str, Any]:
     variables = operation.variables(body.get("variables"))
     data = {}
     for pick in operation.picks:
-        if pick.name in ("currentUser", "createApiKey", "generateApiKeyToken"):
-            return forbidden()
         resolve = _ROOTS.get(pick.name)
         if resolve is None:
             return _unknown(pick, operation.kind.capitalize())
         try:
             data[pick.key] = _cut(resolve(session, pick.args(variables)), pick.picks)
+        except ForbiddenResource:
+            return forbidden()
         except (Refusal, SchemaRefusal) as refusal:
             return {"errors": [refusal.graphql()], "data": None}
         except ShapeRefusal as refusal:
@@ -56,18 +57,6 @@ def _cut(value: Any, picks: tuple[Pick, ...]) -> Any:
     if not isinstance(value, dict) or not picks:
         return value
     return {pick.key: _cut(value.get(pick.name), pick.picks) for pick in picks}
-
-
-def _workspace(session: Session, _args: Args) -> Any:
-    workspace = session.workspace
-    return {
-        "id": workspace.id,
-        "displayName": workspace.name,
-        "subdomain": workspace.name.lower(),
-        "activationStatus": "ACTIVE",
-        "metadataVersion": workspace.version,
-        "databaseSchema": f"workspace_{workspace.id.replace('-', '')[:25]}",
-    }
 
 
 def _connection(nodes: list[Any], args: Args) -> Any:
@@ -139,34 +128,16 @@ def _relation(workspace: Workspace, entry: Entry, item: Entry) -> dict[str, Any]
     }
 
 
-def _roles(_session: Session, _args: Args) -> Any:
-    flags = ("canReadAllObjectRecords", "canUpdateAllObjectRecords", "canSoftDeleteAllObjectRecords")
-    every = dict.fromkeys((*flags, "canDestroyAllObjectRecords", "canBeAssignedToUsers"), True)
-    admin = {"id": "admin", "label": "Admin", "canUpdateAllSettings": True, "canBeAssignedToApiKeys": True}
-    member = {
-        "id": "member",
-        "label": "Member",
-        "canUpdateAllSettings": False,
-        "canBeAssignedToApiKeys": False,
-    }
-    return [{**every, **member}, {**every, **admin}]
-
-
-def _data_model(session: Session) -> None:
-    if session.key["role"] != "admin":
-        raise denied()
-
-
 def _change(act: Callable[[Session, Args], Entry]) -> Callable[[Session, Args], Any]:
     def resolve(session: Session, args: Args) -> Any:
-        _data_model(session)
+        session.need("DATA_MODEL")
         return dict(act(session, args.get("input") or args)["wire"])
 
     return resolve
 
 
 _ROOTS: dict[str, Callable[[Session, Args], Any]] = {
-    "currentWorkspace": _workspace,
+    **accounts.ROOTS,
     "objects": _objects,
     "fields": _fields,
     "object": lambda session, args: _object_node(
@@ -175,7 +146,6 @@ _ROOTS: dict[str, Callable[[Session, Args], Any]] = {
     "field": lambda session, args: _field_node(
         session.workspace, *changes.find_field(session.workspace, str(args.get("id")))
     ),
-    "getRoles": _roles,
     "createOneObject": _change(lambda session, given: changes.create_object(session, given["object"])),
     "updateOneObject": _change(
         lambda session, given: changes.update_object(session, given["id"], given["update"])

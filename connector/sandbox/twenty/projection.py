@@ -61,8 +61,8 @@ def _composite(pick: Pick) -> Step:
     parts = [(part.key, part.name) for part in pick.picks]
 
     def step(row: Row, answer: dict[str, Any]) -> None:
-        value = row[name]
-        answer[key] = {part_key: value.get(part) for part_key, part in parts}
+        value = row.get(name)
+        answer[key] = value and {part_key: value.get(part) for part_key, part in parts}
 
     return step
 

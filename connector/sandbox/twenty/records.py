@@ -29,7 +29,7 @@ FIXED = ("id", "createdBy")
 def create_many(session: Session, shape: Shape, data: Any, *, upsert: bool = False) -> list[Row]:
     """Create or upsert a batch; an upsert answers its updates first, then its inserts (322)."""
     _check_batch(session, data)
-    changes = [read_input(session.workspace, shape, each) for each in data]
+    changes = [_read(session, shape, each) for each in data]
     if not upsert:
         return _insert(session, shape, changes)
     matches = [_match(session, shape, change) for change in changes]
@@ -40,6 +40,12 @@ def create_many(session: Session, shape: Shape, data: Any, *, upsert: bool = Fal
             updated[row_id] = _upsert_one(session, shape, row_id, change)
     fresh = _insert(session, shape, [change for row_id, change in pairs if row_id is None])
     return [*updated.values(), *fresh]
+
+
+def _read(session: Session, shape: Shape, data: Any) -> Row:
+    change = read_input(session.workspace, shape, data)
+    session.may_write(shape, change)
+    return change
 
 
 def _check_batch(session: Session, data: Any) -> None:
@@ -157,7 +163,7 @@ def _check_references(session: Session, shape: Shape, row: Row, joins: Any) -> N
 
 def update_one(session: Session, shape: Shape, row_id: str, data: Any) -> Row:
     """Update by id; a soft-deleted row is written and stays deleted (346, 974)."""
-    change = read_input(session.workspace, shape, data)
+    change = _read(session, shape, data)
     if row_id not in session.workspace.table(shape).rows:
         raise not_found()
     return _write(session, shape, row_id, change)
@@ -165,7 +171,7 @@ def update_one(session: Session, shape: Shape, row_id: str, data: Any) -> Row:
 
 def update_many(session: Session, shape: Shape, wanted: Any, data: Any) -> list[Row]:
     """Update by filter, soft-deleted rows too unless the filter speaks of deletedAt (361-363, 973, 978)."""
-    change = read_input(session.workspace, shape, data)
+    change = _read(session, shape, data)
     rows = compile_filter(shape, wanted).rows(session.workspace.table(shape), with_deleted=True)
     if len(rows) > session.cap:
         raise too_many("update", session.cap)

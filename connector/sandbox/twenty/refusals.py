@@ -83,11 +83,12 @@ def too_many(verb: str, cap: int) -> Refusal:
     return coded(f"Cannot {verb} more than {cap} records at once", "TOO_MANY_RECORDS_TO_UPDATE")
 
 
-def denied() -> Refusal:
-    text = "Entity performing the request does not have permission"
+def denied(more: str = "", status: int = 400) -> Refusal:
+    """The role lacks the right; `more` may name the field."""
+    text = f"Entity performing the request does not have permission{more}"
     return Refusal(
         text,
-        400,
+        status,
         "Error",
         "PERMISSION_DENIED",
         "FORBIDDEN",
@@ -100,3 +101,22 @@ def throttled(limit: int, window_ms: int) -> Refusal:
     text = f"Limit reached ({limit} tokens per {window_ms} ms)"
     friendly = "Rate limit reached. Please try again later."
     return Refusal(text, 429, "HttpException", None, "BAD_USER_INPUT", "LIMIT_REACHED", friendly)
+
+
+def forbidden(text: str, sub: str = "FORBIDDEN_EXCEPTION") -> Refusal:
+    """What a caller of this kind may not ask of the accounts (038-041, 090)."""
+    friendly = "You do not have permission to perform this action."
+    return Refusal(text, 403, "Error", sub, "FORBIDDEN", sub, friendly)
+
+
+def nobody() -> Refusal:
+    """An application without a person asks for records by REST (082, 884)."""
+    return Refusal("Authentication context is invalid", 400, "Error", "NO_AUTHENTICATION_CONTEXT")
+
+
+def nobody_graphql() -> Refusal:
+    """The same by GraphQL (083, 885)."""
+    friendly = "An error occurred."
+    return Refusal(
+        "Invalid auth context", gql="UNAUTHENTICATED", sub="INVALID_AUTH_CONTEXT", friendly=friendly
+    )

@@ -10,7 +10,7 @@ from connector.sandbox.twenty.duplicates import duplicates
 from connector.sandbox.twenty.filters import compile_filter
 from connector.sandbox.twenty.paging import Window, page, read_order
 from connector.sandbox.twenty.projection import whole
-from connector.sandbox.twenty.refusals import Refusal, not_found
+from connector.sandbox.twenty.refusals import Refusal, nobody, not_found
 from connector.sandbox.twenty.rest_filter import parse_filter, parse_order
 from connector.sandbox.twenty.session import Session
 from connector.sandbox.twenty.shape import Row, Shape
@@ -49,7 +49,7 @@ class Call:
         return int(depth)
 
     def show(self, row: Row) -> Row:
-        return whole(self.session.workspace, self.shape, row, self.depth())
+        return self.session.seen(self.shape, whole(self.session.workspace, self.shape, row, self.depth()))
 
 
 def answer(session: Session, method: str, path: str, query: dict[str, str], body: Any) -> Answer:
@@ -62,9 +62,19 @@ def answer(session: Session, method: str, path: str, query: dict[str, str], body
     if tail in ("duplicates", "merge"):
         kind, tail = str(tail), None
     call = Call(session, method, _shape(session, parts[0]), tail, query, body)
-    if method != "GET" and kind != "duplicates":
-        session.may_write()
+    if session.caller.role is None:
+        raise nobody()
+    session.may(_act(call, kind), call.shape)
     return _handler(call, kind)(call)
+
+
+def _act(call: Call, kind: str) -> str:
+    """The permission that a request needs."""
+    if call.method == "GET" or kind == "duplicates":
+        return "Read"
+    if call.method == "DELETE":
+        return "SoftDelete" if call.query.get("soft_delete") == "true" else "Destroy"
+    return "SoftDelete" if kind == "restore" else "Update"
 
 
 def _bad_path(path: str) -> Refusal:

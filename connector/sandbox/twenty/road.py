@@ -5,9 +5,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from connector.sandbox.twenty import auth, graphql, metadata, metadata_graphql, pace, rest, wire
+from connector.sandbox.twenty import graphql, metadata, metadata_graphql, pace, rest, wire
 from connector.sandbox.twenty.auth import AuthRefusal
 from connector.sandbox.twenty.complaints import SchemaRefusal, ShapeRefusal
+from connector.sandbox.twenty.oauth_errors import OAuthError
 from connector.sandbox.twenty.refusals import Refusal
 from connector.sandbox.twenty.session import Session
 from connector.sandbox.twenty.stats import operation
@@ -15,6 +16,7 @@ from connector.sandbox.twenty.world import World
 
 Answer = tuple[int, Any]
 Door = Callable[[Session, Any], Answer]
+REFUSALS = (Refusal, AuthRefusal, SchemaRefusal, ShapeRefusal, OAuthError)
 
 
 def cannot(method: str, path: str) -> Response:
@@ -31,8 +33,9 @@ def blueprint(world: World, methods: list[str]) -> Blueprint:
 
     @doors.get("/client-config")
     def client_config() -> Response:
+        many = world.server.multi_workspace
         limits = {"mutationMaximumAffectedRecords": 100}
-        return wire.reply(200, {"api": limits, "defaultSubdomain": "app", "isMultiWorkspaceEnabled": False})
+        return wire.reply(200, {"api": limits, "defaultSubdomain": "app", "isMultiWorkspaceEnabled": many})
 
     @doors.post("/graphql")
     def graphql_door() -> Response:
@@ -73,7 +76,8 @@ def _records(world: World, session: Session, path: str, body: Any) -> Answer:
 
 
 def _spend(world: World, session: Session) -> None:
-    if world.settings.rate_limited:
+    """Only API keys are limited; people and their applications are not (605, 1025)."""
+    if world.settings.rate_limited and session.caller.kind == "key":
         world.limiter.spend(session.workspace.id)
 
 
@@ -113,11 +117,16 @@ class Road:
         self._seconds = 0.0
 
     def travel(self, work: Door) -> Response:
+        """Answer a request of somebody who has to show a token."""
+        return self.pass_by(lambda body: self._work(work, body))
+
+    def pass_by(self, work: Callable[[Any], Answer]) -> Response:
+        """Answer a request of anybody."""
         try:
             body = wire.read_body()
         except wire.BadJsonError as error:
             return wire.reply(400, error.body)
-        roots = graphql.roots_of(body) if self._refused is not _rest else ()
+        roots = graphql.roots_of(body) if self._refused in (_gql, _meta_gql) else ()
         fault = self._fault(roots)
         if "delay" in fault:
             self._world.settings.sleep(fault["delay"])
@@ -140,13 +149,13 @@ class Road:
             self._world.stats.request(names)
             return self._world.dials.fault(roots, line)
 
-    def _answer(self, work: Door, body: Any) -> Answer:
+    def _answer(self, work: Callable[[Any], Answer], body: Any) -> Answer:
         world = self._world
         with world.lock:
             refused = world.limiter.refused
             try:
-                answer = self._work(work, body)
-            except (Refusal, AuthRefusal, SchemaRefusal, ShapeRefusal) as refusal:
+                answer = work(body)
+            except REFUSALS as refusal:
                 answer = self._refused(refusal)
             finally:
                 # Also after a refusal: the updates of a failed upsert stay written.
@@ -156,9 +165,8 @@ class Road:
 
     def _work(self, work: Door, body: Any) -> Answer:
         world = self._world
-        header, now = request.headers.get("Authorization"), world.settings.now()
-        workspace, key = auth.let_in(world.workspaces, header, world.secret, now)
-        session = Session(workspace, key, world.settings.batch_cap, world.settings.now)
+        caller = world.gate.let_in(request.headers.get("Authorization"), world.settings.now())
+        session = Session(caller, world.settings.batch_cap, world.settings.now, world.grants)
         try:
             return work(session, body)
         finally:

@@ -7,6 +7,10 @@ from connector.sandbox.twenty.shape import RELATIONS, Relation, Row, Shape, comp
 from connector.sandbox.twenty.table import Table
 
 Entry = dict[str, Any]
+#: A person: ids of the user, of the seat here and of the member record; e-mail, names, role.
+User = dict[str, Any]
+#: What is kept of a workspace beside its rows, by attribute.
+KEPT = ("version", "keys", "objects", "roles", "users")
 
 
 class Workspace:
@@ -23,6 +27,8 @@ class Workspace:
         self.objects: dict[str, Entry] = {}
         self.tables: dict[str, Table] = {}
         self.keys: dict[str, dict[str, Any]] = {}
+        self.roles: dict[str, dict[str, Any]] = {}
+        self.users: dict[str, User] = {}
         self.plurals: dict[str, Shape] = {}
         self.singulars: dict[str, Shape] = {}
         self.roots: dict[str, tuple[str, Shape]] = {}

@@ -8,11 +8,12 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from connector.sandbox.twenty import auth
+from connector.sandbox.twenty import auth, callers, people
+from connector.sandbox.twenty.auth import Gate
 from connector.sandbox.twenty.dials import Dials
 from connector.sandbox.twenty.journal import Journal
 from connector.sandbox.twenty.limits import Limiter
-from connector.sandbox.twenty.records import create_many
+from connector.sandbox.twenty.oauth_grants import Grants
 from connector.sandbox.twenty.schema import furnish
 from connector.sandbox.twenty.session import Session
 from connector.sandbox.twenty.stats import Stats
@@ -33,13 +34,24 @@ class Settings:
     sleep: Callable[[float], None]
 
 
+@dataclass(slots=True)
+class Server:
+    """What a dial turns of the server as a whole: an older one without OAuth, a front end elsewhere (904)."""
+
+    oauth: bool = True
+    front_url: str | None = None
+    multi_workspace: bool = False
+
+
 class World:
     def __init__(self, settings: Settings, folder: Path | None, workspaces: int) -> None:
         self.settings, self.lock = settings, RLock()
         self.journal, self.limiter = Journal(folder), Limiter(settings.now)
         self.dials, self.stats = Dials(), Stats()
-        self.secret = self._secret()
+        self.secret, self.server = self._secret(), Server()
+        self.grants = Grants(self.journal.read("oauth"), self.secret, settings.now)
         self.workspaces = self._workspaces(workspaces)
+        self.gate = Gate(self.workspaces, self.secret, self.grants.epochs)
         if folder:
             write_key(folder / "api-key", self.admin_tokens()[0])
 
@@ -64,22 +76,19 @@ class World:
         kept = self.journal.read(f"workspace {identity}")
         if kept:
             self.journal.load(workspace, kept)
-            return workspace
-        furnish(workspace)
-        key = auth.new_key(workspace, "admin", "Whop sync", int(self.settings.now()))
-        self._add_member(workspace, key)
+        else:
+            furnish(workspace)
+            auth.new_key(workspace, "admin", "Whop sync", int(self.settings.now()))
+        if not workspace.users:
+            domain = f"{name.lower()}.test"
+            people.add(self.system(workspace), f"admin@{domain}", "admin")
+            people.add(self.system(workspace), f"member@{domain}", "member")
         self.journal.save(workspace)
         return workspace
 
-    def _add_member(self, workspace: Workspace, key: dict[str, Any]) -> None:
-        """The one person of a fresh workspace, its administrator (070)."""
-        session = Session(workspace, key, 1, self.settings.now)
-        member = {
-            "name": {"firstName": "", "lastName": ""},
-            "userEmail": f"admin@{workspace.name.lower()}.test",
-        }
-        member |= {"id": workspace.fixed_id("member"), "userId": workspace.fixed_id("user")}
-        create_many(session, workspace.singulars["workspaceMember"], [member])
+    def system(self, workspace: Workspace) -> Session:
+        """The server itself at work in a workspace."""
+        return Session(callers.system(workspace), 1, self.settings.now, self.grants)
 
     def nth(self, which: Any) -> Workspace:
         """A workspace by position or id; the first if None."""
@@ -96,6 +105,9 @@ class World:
         ]
 
     def save(self) -> None:
+        if self.grants.changed:
+            self.journal.write("oauth", self.grants.kept())
+            self.grants.changed = False
         for workspace in self.workspaces.values():
             self.journal.save(workspace)
 
