@@ -49,6 +49,7 @@ class Parts:
     settings: Settings
     database: Database
     redis: Redis
+    bell: jobqueue.QuickBell
     vault: Vault
     door: Door
     mappings: MappingSet
@@ -60,6 +61,7 @@ class Parts:
         """Give back connections and files."""
         self.database.close()
         self.door.close()
+        self.bell.close()
         self.redis.close()
 
 
@@ -129,7 +131,8 @@ def build(settings: Settings, *, pause: Callable[[float], None] = time.sleep) ->
         asked=scopes.asked(scopes.needed(loaded)),
         open_reader=openers.approved_reader,
     )
-    return Parts(settings, database, redis, vault, door, loaded, openers, tools, desk)
+    bell = jobqueue.QuickBell(settings.redis_url)
+    return Parts(settings, database, redis, bell, vault, door, loaded, openers, tools, desk)
 
 
 def _app(settings: Settings) -> App:

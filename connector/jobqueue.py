@@ -5,8 +5,14 @@ Arguments travel as JSON, so that whoever can write to Redis cannot have code ru
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
+import structlog
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
@@ -17,6 +23,8 @@ QUEUES = ("webhooks", "incremental", "full")
 
 QueueUnavailable = RedisError
 """What a client of the queue raises when Redis does not answer."""
+
+log = structlog.get_logger(__name__)
 
 _JOB_TIMEOUT = 600  # a slice of a run takes seconds; this ends one that hangs
 _FAILURE_TTL = 3600
@@ -53,3 +61,53 @@ class RqBell:
         except RedisError as error:
             why = f"The job queue does not answer ({type(error).__name__})."
             raise TryLaterError(why, code="queue") from error
+
+
+class QuickBell:
+    """A bell for a door where somebody waits: one ring for many, a tenth of a second at most, never an error.
+
+    While Redis does not answer it is left alone for some seconds: a clock rings for what is due all the same.
+    """
+
+    _HOLD = 60
+    _SILENCE = 5.0
+    _PATIENCE = 0.1
+
+    def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._redis = Redis.from_url(
+            url,
+            socket_connect_timeout=self._PATIENCE,
+            socket_timeout=self._PATIENCE,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._bell = RqBell(self._redis)
+        self._monotonic = monotonic
+        self._silent_until = 0.0
+
+    def ring_once(self, job: str, queue: str) -> bool:
+        """Have ``jobs.<job>()`` run soon, unless it was rung for and has not begun; whether it was heard."""
+        if self._monotonic() < self._silent_until:
+            return False
+        try:
+            if self._redis.set(_rung(job), 1, nx=True, ex=self._HOLD):
+                self._bell.ring(job, queue)
+        except (RedisError, TryLaterError) as error:
+            self._silent_until = self._monotonic() + self._SILENCE
+            log.warning("the job queue does not answer", job=job, error=type(error).__name__)
+            return False
+        return True
+
+    def heard(self, job: str) -> None:
+        """The job begins: whoever rings from now on rings anew. To be called before it looks for work."""
+        try:
+            self._redis.delete(_rung(job))
+        except RedisError as error:
+            log.warning("the job queue does not answer", job=job, error=type(error).__name__)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._redis.close()
+
+
+def _rung(job: str) -> str:
+    return f"rung:{job}"

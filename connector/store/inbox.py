@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import or_, select, update
 
-from connector.store.db import Session, insert_into
+from connector.store.db import Session, insert_new, many
 from connector.store.models import event_inbox
 
 Settled = Literal["done", "ignored", "parked"]
@@ -30,6 +30,7 @@ class InboxEvent:
     body: bytes
     received_at: datetime
     due_at: datetime
+    scheme: str = "standard"
     kind: str | None = None
     source_id: str | None = None
     occurred_at: datetime | None = None
@@ -38,19 +39,20 @@ class InboxEvent:
     claimed_by: str | None = None
     claimed_until: datetime | None = None
     settled: bool = False
+    settled_at: datetime | None = None
+    reason: str | None = None
+    error: dict[str, Any] | None = None
+    run: int | None = None
     id: int | None = None
 
 
-def add(session: Session, new: InboxEvent) -> bool:
-    """Keep a delivery; False, and nothing changed, when the connection has one of this event id."""
-    values = {name: getattr(new, name) for name in InboxEvent.__slots__ if name != "id"}
-    statement = (
-        insert_into(session, event_inbox)
-        .values(values)
-        .on_conflict_do_nothing(index_elements=["event_id", "connection_id"])
-        .returning(event_inbox.c.id)
-    )
-    return session.execute(statement).first() is not None
+_KEPT = tuple(name for name in InboxEvent.__slots__ if name != "id")
+
+
+def add(session: Session, new: Sequence[InboxEvent]) -> int:
+    """Keep deliveries; how many. One whose event id the connection has already changes nothing."""
+    rows = [{name: getattr(one, name) for name in _KEPT} for one in new]
+    return many(session, insert_new(session, event_inbox), rows)
 
 
 def pending(

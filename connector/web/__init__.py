@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from connector.bootstrap import Parts
-from connector.web import access, account, health, pages, plan, safety, signin, whop
+from connector.web import access, account, health, pages, plan, safety, signin, webhooks, whop
+from connector.web.intake import Intake
 
 
 def create_app(parts: Parts) -> Flask:
@@ -18,6 +19,9 @@ def create_app(parts: Parts) -> Flask:
     access.install(app, parts)
     for door in (health.blueprint, signin.blueprint, account.blueprint, account.colours):
         app.register_blueprint(door)
+    app.extensions["intake"] = Intake(parts.database, parts.vault, parts.tools.clock)
+    access.csrf.exempt(webhooks.blueprint)
+    app.register_blueprint(webhooks.blueprint)
     pages.install(app)
     app.register_blueprint(whop.blueprint)
     app.register_blueprint(plan.blueprint)

@@ -22,7 +22,6 @@ LONG_MODULES = {
     "core/plan.py": (350, "the one decision what to write, with the types it speaks"),
     "core/transforms.py": (400, "a table of small named functions"),
     "mapping_files/lines.py": (320, "one reader for one kind of line"),
-    "store/models.py": (330, "the tables, one after another"),
     "store/runs.py": (360, "one table, its lease and its log: no half of it is understood alone"),
     "sync/mirror.py": (360, "the life of one run, from its lease to its end"),
 }

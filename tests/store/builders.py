@@ -189,4 +189,4 @@ def an_event(home: Home, **changed: Any) -> InboxEvent:
 
 def add_event(database: Database, event: InboxEvent) -> bool:
     with database.transaction() as session:
-        return inbox.add(session, event)
+        return inbox.add(session, [event]) == 1

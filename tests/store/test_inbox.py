@@ -55,9 +55,9 @@ def test_a_duplicate_leaves_the_transaction_usable(database: Database) -> None:
     home = a_home(database)
 
     with database.transaction() as session:
-        answers = [inbox.add(session, an_event(home, event_id=id_)) for id_ in ("msg_1", "msg_1", "msg_2")]
+        answers = [inbox.add(session, [an_event(home, event_id=id_)]) for id_ in ("msg_1", "msg_1", "msg_2")]
 
-    assert answers == [True, False, True]
+    assert answers == [1, 0, 1]
     assert [event.event_id for event in pending(database, home)] == ["msg_1", "msg_2"]
 
 

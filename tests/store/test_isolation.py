@@ -19,6 +19,7 @@ from connector.store import (
     audit,
     connections,
     grants,
+    hooks,
     inbox,
     links,
     logbook,
@@ -30,6 +31,7 @@ from connector.store import (
 from connector.store.audit import NewEvent
 from connector.store.db import Database, Session
 from connector.store.grants import Grant, Renewed
+from connector.store.hooks import HookSecret, Refused
 from connector.store.links import Claimed
 from connector.store.models import metadata
 from connector.store.pending import Visitor, digest
@@ -121,6 +123,12 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "grants.release": lambda s, w, _: grants.release(s, granted(w), owner="keeper-1"),
     "grants.renew": lambda s, w, _: grants.renew(s, granted(w), Renewed("stolen", "stolen", NOW)),
     "grants.expire": lambda s, w, _: grants.expire(s, granted(w)),
+    "hooks.retire_others": lambda s, w, a: hooks.retire_others(
+        s, w, a.home.connection_id, "another", at=NOW + MINUTE
+    ),
+    "hooks.drop_secret": lambda s, w, a: hooks.drop_secret(s, w, a.home.connection_id, "secret-of-a"),
+    "hooks.secrets": lambda s, w, a: hooks.secrets(s, w, a.home.connection_id),
+    "hooks.refusals": lambda s, w, a: hooks.refusals(s, w, a.home.connection_id, NOW - MINUTE * 60),
     "inbox.settle": lambda s, w, a: inbox.settle(s, w, [a.event_row], "done"),
 }
 
@@ -150,7 +158,11 @@ EXEMPT = {
     "runs.finish": _LEASE,
     "runs.log": "only adds; the entries carry the workspace of the run that is given",
     "links.keep": "the caller must hold the links' claims, and names itself as their owner",
-    "inbox.add": "only adds; the new row names its workspace",
+    "inbox.add": "only adds; the new rows name their workspace",
+    "hooks.add_secret": "only adds; the new row names its workspace",
+    "hooks.hook": "for the webhook door, which knows a connection's id and nothing else yet",
+    "hooks.hooks_of_company": "for the webhook door: the app serves every workspace that has the company",
+    "hooks.count_refusals": "only counts; each count names its workspace",
     "audit.record": "only adds; the event names its workspace",
     **{f"operators.{name}": _INSTALLATION for name in OPERATORS},
     **{f"sessions.{name}": _INSTALLATION for name in SESSIONS},
@@ -255,6 +267,13 @@ def workspace_a(database: Database) -> World:
         assert ended is not None
         runs.finish(session, ended, owner="worker-1", status="success", now=NOW)
     add_event(database, an_event(home, body=b"of-a"))
+    with database.transaction() as session:
+        secret = HookSecret(
+            "secret-of-a", "workspace-of-a", "connection-of-a", "standard", "sealed-of-a", NOW
+        )
+        hooks.add_secret(session, secret)
+        refused = Refused("workspace-of-a", "connection-of-a", "wrong")
+        hooks.count_refusals(session, {refused: 1}, at=NOW, address="network-of-a")
     with database.reading() as session:
         (event,) = inbox.pending(session, home.workspace_id, home.connection_id, NOW, 10)
     claim(database, home, [Ref("whop", "member", "mber_2")], owner="drain-1")

@@ -1,0 +1,29 @@
+"""The tables. A ``#:`` says why a column exists and when it is null.
+
+Ids that are shown or travel are UUID text; links and log entries, of which there are many, count.
+"""
+
+from __future__ import annotations
+
+from connector.store.db import metadata
+from connector.store.models.access import audit_event, operator, sign_in_link, web_session
+from connector.store.models.crm import connection, pending_authorization, workspace
+from connector.store.models.events import event_inbox, webhook_refusal, webhook_secret
+from connector.store.models.records import link, sync_log_entry, sync_run
+
+__all__ = [
+    "audit_event",
+    "connection",
+    "event_inbox",
+    "link",
+    "metadata",
+    "operator",
+    "pending_authorization",
+    "sign_in_link",
+    "sync_log_entry",
+    "sync_run",
+    "web_session",
+    "webhook_refusal",
+    "webhook_secret",
+    "workspace",
+]

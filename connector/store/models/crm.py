@@ -1,0 +1,95 @@
+"""Workspaces and their connections: the two sides that are joined."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Integer, String, Table, Text, UniqueConstraint, false
+
+from connector.store.db import metadata
+from connector.store.models.columns import Id
+from connector.store.types import Json, UtcDateTime
+
+workspace = Table(
+    "workspace",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    #: Origin of the CRM, as typed and checked; the API lives below it.
+    Column("crm_url", Text, nullable=False),
+    #: The CRM's own id of the workspace. With the origin it is the identity, never alone.
+    Column("crm_workspace_id", String(64), nullable=False),
+    Column("crm_name", Text, nullable=False, default=""),
+    #: Sealed API key for writing; null once OAuth alone is used.
+    Column("crm_key_sealed", Text),
+    #: The data model's version when we last looked; null before the first look.
+    Column("schema_version", Integer),
+    #: How many records one request takes, as learned; null: the default.
+    Column("batch_cap", Integer),
+    #: Mapping name of each object and field → its id and present name in the CRM; null before a look.
+    Column("crm_names", Json),
+    #: Origin of the CRM's pages, where it is another than ``crm_url``; null: the same.
+    Column("crm_front_url", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("crm_workspace_id", "crm_url"),
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("workspace_id", Id, ForeignKey("workspace.id"), nullable=False, index=True),
+    Column("service", String(20), nullable=False),
+    #: The company on Whop; one connection per company and workspace.
+    Column("company_id", String(64), nullable=False),
+    Column("company_title", Text, nullable=False, default=""),
+    #: api_key or oauth.
+    Column("auth", String(10), nullable=False),
+    #: Sealed API key or access token; null after disconnecting.
+    Column("secret_sealed", Text),
+    #: Sealed refresh token; null for API keys.
+    Column("refresh_sealed", Text),
+    #: When the access token ends; null for API keys.
+    Column("expires_at", UtcDateTime),
+    #: The Whop user who approved; null for API keys.
+    Column("source_user_id", String(64)),
+    #: What the admin granted of what was asked, by name; null for API keys.
+    Column("scopes", Json),
+    #: The company that was named when access was asked for, which each refresh repeats; null where none was.
+    Column("asked_company_id", String(64)),
+    #: Who asks Whop for a new access token now; null when nobody does. Void after refresh_claimed_until.
+    Column("refresh_claimed_by", String(64)),
+    Column("refresh_claimed_until", UtcDateTime),
+    #: active, expired or revoked.
+    Column("status", String(10), nullable=False),
+    #: Whether an admin stopped its syncs for the time being.
+    Column("paused", Boolean, nullable=False, default=False, server_default=false()),
+    Column("last_sync_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("company_id", "workspace_id", "service"),
+)
+
+pending_authorization = Table(
+    "pending_authorization",
+    metadata,
+    Column("id", Id, primary_key=True),
+    #: SHA-256 of the state that Whop hands back; the state itself is in the browser's address bar only.
+    Column("state_hash", String(64), nullable=False, unique=True),
+    #: Sealed; proves to Whop that whoever redeems the code is the one who asked for it.
+    Column("verifier_sealed", Text, nullable=False),
+    #: Comes back inside the id token.
+    Column("nonce", String(64), nullable=False),
+    Column("workspace_id", Id, ForeignKey("workspace.id"), nullable=False),
+    #: Who began it, and SHA-256 of the token in that browser's cookie: nobody else may end it.
+    Column("operator_id", Id, nullable=False),
+    Column("browser_hash", String(64), nullable=False),
+    #: The connection that gets a new credential; null for a new one.
+    Column("connection_id", Id, ForeignKey("connection.id")),
+    Column("redirect_uri", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    #: Set once, by the answer that Whop sent for it.
+    Column("used_at", UtcDateTime),
+    #: Sealed tokens that wait for the choice of a company; null before, and after it.
+    Column("grant_sealed", Text),
+    #: The companies to choose from and who approved; null where there is nothing to choose.
+    Column("offer", Json),
+)

@@ -1,0 +1,355 @@
+"""Deliveries at the door: what is believed is committed before the answer, what is not is counted."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from desk import Desk, a_connection, desk
+from entering import NOON
+from redis import Redis
+from sqlalchemy import Engine
+from werkzeug.test import TestResponse
+
+from connector.store import connections, hooks, inbox
+from connector.store.db import Database, Unavailable
+from connector.store.hooks import HookSecret
+from connector.store.inbox import InboxEvent
+from connector.web.intake import Intake, Together, secret_binding
+
+SECRET = "ws_0123456789abcdef"
+APP_SECRET = "ws_of_the_app"
+
+
+@pytest.fixture
+def at_desk(database_url: str, redis_url: str) -> Iterator[Desk]:
+    with desk(database_url, redis_url) as opened:
+        add_secret(opened)
+        yield opened
+
+
+def add_secret(at: Desk, plain: str = SECRET, *, scheme: str = "standard") -> str:
+    one = at.connection
+    sealed = at.door.parts.vault.seal(plain, bound_to=secret_binding(one.workspace_id, one.id))
+    new = HookSecret(str(uuid.uuid4()), one.workspace_id, one.id, scheme, sealed, NOON)
+    with at.door.parts.database.transaction() as session:
+        hooks.add_secret(session, new)
+    return new.id
+
+
+def an_event(id_: str = "msg_1", **changed: Any) -> bytes:
+    body = {
+        "id": id_,
+        "type": "membership.activated",
+        "api_version": "v1",
+        "api_version_date": "2026-10-15-1",
+        "timestamp": "2026-11-20T11:59:58.000Z",
+        "account_id": "biz_1",
+        "data": {"id": "mem_1"},
+    }
+    return json.dumps({**body, **changed}).encode()
+
+
+def signed(raw: bytes, id_: str = "msg_1", *, secret: str = SECRET, age: int = 0) -> dict[str, str]:
+    time = str(int(NOON.timestamp()) - age)
+    mac = hmac.new(secret.encode(), f"{id_}.{time}.".encode() + raw, hashlib.sha256).digest()
+    return {
+        "webhook-id": id_,
+        "webhook-timestamp": time,
+        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
+        "content-type": "application/json",
+    }
+
+
+def deliver(at: Desk, raw: bytes, headers: dict[str, str], path: str | None = None) -> TestResponse:
+    path = path or f"/webhooks/whop/{at.connection.id}"
+    return at.door.browser().post(path, data=raw, headers=headers)
+
+
+def kept(at: Desk, connection_id: str | None = None, workspace_id: str | None = None) -> list[InboxEvent]:
+    ids = (workspace_id or at.workspace.id, connection_id or at.connection.id)
+    with at.door.parts.database.reading() as session:
+        return inbox.pending(session, *ids, at.door.clock(), 100)
+
+
+def counted(at: Desk) -> dict[str, int]:
+    with at.door.parts.database.reading() as session:
+        found = hooks.refusals(session, at.workspace.id, at.connection.id, NOON.replace(hour=0))
+    return {one.reason: one.count for one in found}
+
+
+def rings(redis_url: str) -> int:
+    with Redis.from_url(redis_url) as client:
+        return int(client.llen("rq:queue:webhooks"))
+
+
+def test_a_signed_event_is_kept_as_it_came(at_desk: Desk) -> None:
+    raw = an_event()
+
+    answer = deliver(at_desk, raw, signed(raw))
+
+    assert answer.status_code == 200
+    (event,) = kept(at_desk)
+    assert (event.body, event.event_id, event.type) == (raw, "msg_1", "membership.activated")
+    assert (event.dialect, event.scheme, event.received_at) == ("v1", "standard", NOON)
+
+
+def test_the_same_event_again_is_taken_and_changes_nothing(at_desk: Desk) -> None:
+    raw, later = an_event(), an_event(data={"id": "mem_2"})
+
+    answers = [deliver(at_desk, one, signed(one)) for one in (raw, raw, later)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert [event.body for event in kept(at_desk)] == [raw]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda raw, _: (raw[:-1] + b" ", signed(raw)), "wrong"),
+        (lambda raw, _: (raw, signed(raw, secret="ws_other")), "wrong"),
+        (lambda raw, _: (raw, signed(raw, age=301)), "stale"),
+        (lambda raw, _: (raw, signed(raw, age=-301)), "stale"),
+        (lambda raw, _: (raw, {}), "missing"),
+        (lambda raw, given: (raw, {**given, "webhook-timestamp": "noon"}), "malformed"),
+    ],
+)
+def test_what_is_not_believed_is_401_without_a_word_and_counted(
+    at_desk: Desk, spoil: Any, reason: str
+) -> None:
+    raw = an_event()
+
+    answer = deliver(at_desk, *spoil(raw, signed(raw)))
+
+    assert (answer.status_code, answer.text) == (401, "")
+    assert kept(at_desk) == []
+    assert counted(at_desk) == {reason: 1}
+
+
+def test_an_event_of_another_company_is_refused_and_shown(at_desk: Desk) -> None:
+    raw = an_event(account_id="biz_other")
+
+    answer = deliver(at_desk, raw, signed(raw))
+
+    assert (answer.status_code, kept(at_desk), counted(at_desk)) == (401, [], {"foreign": 1})
+
+
+@pytest.mark.parametrize("raw", [b"not json", b"[" * 3_000, b"{}", b"[]"])
+def test_signed_nonsense_is_400_and_counted(at_desk: Desk, raw: bytes) -> None:
+    answer = deliver(at_desk, raw, signed(raw))
+
+    assert (answer.status_code, kept(at_desk)) == (400, [])
+    assert sum(counted(at_desk).values()) == 1
+
+
+def test_an_unknown_address_is_refused_like_a_wrong_signature(at_desk: Desk) -> None:
+    raw = an_event()
+
+    answer = deliver(at_desk, raw, signed(raw), f"/webhooks/whop/{uuid.uuid4()}")
+
+    assert (answer.status_code, answer.text) == (401, "")
+
+
+def test_a_disconnected_connection_takes_nothing_an_expired_one_does(at_desk: Desk) -> None:
+    raw, ids = an_event(), (at_desk.workspace.id, at_desk.connection.id)
+    with at_desk.door.parts.database.transaction() as session:
+        connections.mark(session, *ids, "expired")
+    assert deliver(at_desk, raw, signed(raw)).status_code == 200
+
+    with at_desk.door.parts.database.transaction() as session:
+        connections.mark(session, *ids, "revoked")
+    at_desk.door.clock.advance(seconds=3)
+
+    assert deliver(at_desk, raw, signed(raw)).status_code == 401
+    assert counted(at_desk) == {"disconnected": 1}
+
+
+def test_a_body_of_ten_megabytes_is_not_read(at_desk: Desk) -> None:
+    raw = b"x" * 10_000_000
+
+    assert deliver(at_desk, raw, signed(raw)).status_code == 413
+
+
+def test_a_secret_that_was_taken_back_ends_within_seconds(at_desk: Desk) -> None:
+    raw = an_event()
+    ids = (at_desk.workspace.id, at_desk.connection.id)
+    assert deliver(at_desk, raw, signed(raw)).status_code == 200
+    with at_desk.door.parts.database.transaction() as session:
+        (secret,) = hooks.secrets(session, *ids)
+        assert hooks.drop_secret(session, *ids, secret.id) == 1
+
+    at_desk.door.clock.advance(seconds=3)
+
+    assert deliver(at_desk, raw, signed(raw)).status_code == 401
+
+
+def test_a_newer_secret_lets_the_older_one_retire(at_desk: Desk) -> None:
+    raw, ids = an_event(), (at_desk.workspace.id, at_desk.connection.id)
+    newer = add_secret(at_desk, "ws_new")
+    with at_desk.door.parts.database.transaction() as session:
+        assert hooks.retire_others(session, *ids, newer, at=NOON.replace(minute=1)) == 1
+
+    given = [signed(raw, secret=one) for one in (SECRET, "ws_new")]
+    both = [deliver(at_desk, raw, one).status_code for one in given]
+    at_desk.door.clock.advance(seconds=90)
+    later = [deliver(at_desk, raw, one).status_code for one in given]
+
+    assert (both, later) == ([200, 200], [401, 200])
+
+
+def test_the_old_scheme_counts_only_where_a_secret_is_for_it(at_desk: Desk) -> None:
+    raw = json.dumps(
+        {"action": "membership.went_valid", "data": {"id": "mem_1", "page_id": "biz_1"}}
+    ).encode()
+    time = str(int(NOON.timestamp()))
+    mac = hmac.new(SECRET.encode(), f"{time}.".encode() + raw, hashlib.sha256).hexdigest()
+    given = {"X-Whop-Signature": f"t={time},v1={mac}"}
+    assert deliver(at_desk, raw, given).status_code == 401
+
+    add_secret(at_desk, scheme="legacy")
+    at_desk.door.clock.advance(seconds=3)
+
+    assert deliver(at_desk, raw, given).status_code == 200
+    (event,) = kept(at_desk)
+    assert (event.dialect, event.scheme) == ("v2", "legacy")
+    assert event.event_id.startswith("sha256-")
+
+
+def test_the_bell_is_rung_once_for_many(at_desk: Desk, redis_url: str) -> None:
+    for number in range(3):
+        raw = an_event(f"msg_{number}")
+        deliver(at_desk, raw, signed(raw, f"msg_{number}"))
+    assert rings(redis_url) == 1
+
+    at_desk.door.parts.bell.heard("drain")
+    raw = an_event("msg_9")
+    deliver(at_desk, raw, signed(raw, "msg_9"))
+
+    assert rings(redis_url) == 2
+
+
+def test_events_are_taken_while_redis_is_down(database_url: str) -> None:
+    with desk(database_url) as opened:
+        add_secret(opened)
+        raw = an_event()
+
+        assert deliver(opened, raw, signed(raw)).status_code == 200
+        assert len(kept(opened)) == 1
+        assert deliver(opened, raw, {}).status_code == 401
+
+
+def test_a_store_that_is_down_has_whop_deliver_again(at_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = an_event()
+
+    def down(*_: object, **__: object) -> None:
+        raise Unavailable("no disk")
+
+    monkeypatch.setattr(Engine, "begin", down)
+    answer = deliver(at_desk, raw, signed(raw))
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    monkeypatch.undo()
+    assert kept(at_desk) == []
+
+
+def test_a_source_that_only_fails_is_told_to_wait_and_others_are_not(at_desk: Desk) -> None:
+    codes = [deliver(at_desk, b"x", {}).status_code for _ in range(65)]
+    raw = an_event()
+
+    assert codes.count(401) == 60
+    assert codes[-1] == 429
+    assert deliver(at_desk, raw, signed(raw)).status_code == 200
+
+
+# --- the app as a whole
+
+
+@pytest.fixture
+def app_desk(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    with desk(database_url, redis_url) as opened:
+        settings = opened.door.parts.settings
+        object.__setattr__(settings, "whop_webhook_secret", f"ws_older {APP_SECRET}")
+        yield opened
+
+
+def test_an_event_of_the_app_goes_to_every_workspace_that_has_the_company(app_desk: Desk) -> None:
+    other = app_desk.door.add_workspace("Other")
+    with app_desk.door.parts.database.transaction() as session:
+        connections.add_or_revive(session, twin := a_connection(other.id))
+    raw = an_event()
+
+    answer = deliver(app_desk, raw, signed(raw, secret=APP_SECRET), "/api/whop/webhooks")
+
+    assert answer.status_code == 200
+    assert len(kept(app_desk)) == 1
+    assert len(kept(app_desk, twin.id, other.id)) == 1
+
+
+def test_an_event_of_a_company_that_is_not_connected_is_taken_and_not_kept(app_desk: Desk) -> None:
+    raw = an_event(account_id="biz_elsewhere")
+
+    answer = deliver(app_desk, raw, signed(raw, secret=APP_SECRET), "/api/whop/webhooks")
+
+    assert (answer.status_code, kept(app_desk)) == (200, [])
+
+
+def test_the_app_has_a_secret_of_its_own(app_desk: Desk) -> None:
+    raw = an_event()
+
+    assert deliver(app_desk, raw, signed(raw), "/api/whop/webhooks").status_code == 401
+
+
+# --- one commit for many
+
+
+def test_those_who_wait_share_one_commit() -> None:
+    batches: list[list[int]] = []
+    gate, arrived = threading.Event(), threading.Semaphore(0)
+
+    def commit(items: Any) -> None:
+        batches.append(sorted(items))
+        if len(batches) == 1:
+            arrived.release()
+            gate.wait(5)
+
+    together = Together[int](commit)
+    first = threading.Thread(target=together, args=(0,))
+    first.start()
+    arrived.acquire()
+    others = [threading.Thread(target=together, args=(number,)) for number in range(1, 6)]
+    for thread in others:
+        thread.start()
+    while len(together._waiting) < 5:
+        pass
+    gate.set()
+    for thread in (first, *others):
+        thread.join()
+
+    assert batches == [[0], [1, 2, 3, 4, 5]]
+
+
+def test_a_commit_that_fails_fails_for_everybody_in_it(database: Database) -> None:
+    def commit(_items: Any) -> None:
+        raise Unavailable("no disk")
+
+    together = Together[int](commit)
+
+    with pytest.raises(Unavailable):
+        together(1)
+
+
+def test_the_memory_of_invented_ids_is_bounded(at_desk: Desk) -> None:
+    parts = at_desk.door.parts
+    intake = Intake(parts.database, parts.vault, parts.tools.clock)
+
+    for number in range(1_050):
+        assert intake.known(f"invented-{number}") is None
+
+    assert len(intake._known) < 1_000
