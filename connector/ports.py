@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from connector.core.mapping import Mapping
 from connector.core.outcomes import WriteResult
@@ -62,6 +63,36 @@ class SchemaStep:
     type: str
     label: str
     why: str = ""
+
+
+Lane = Literal["webhook", "incremental", "full"]
+"""Who goes first where requests are short, the most urgent first."""
+
+
+class Limit(NamedTuple):
+    """So many requests come back, one by one, in so many seconds; no more than that are saved up."""
+
+    requests: int
+    seconds: float
+
+
+class Budget(Protocol):
+    """Leave to send requests to one service, shared by every worker and machine that sends there.
+
+    Either way to wait raises TryLaterError when the wait is longer than a worker should be kept by it.
+    """
+
+    def reserved(self, requests: int = 1) -> AbstractContextManager[None]:
+        """Wait until so many requests may be sent, and have them set aside for the ``sending`` inside."""
+        ...
+
+    def sending(self) -> AbstractContextManager[None]:
+        """Send one request inside: one that was set aside, or as soon as there is one."""
+        ...
+
+    def refused(self, limit: Limit | None) -> None:
+        """The service refused a request for its limit, which it named or did not."""
+        ...
 
 
 class Reader(Protocol):

@@ -1,0 +1,273 @@
+"""Token buckets as data: a state and the present moment go in, a state and a wait come out.
+
+The arithmetic is that of Twenty's server, as recorded: whole tokens come back, counted from the last
+request that passed, so a request that comes early loses the part of a token that was growing. Counting
+as it does, or more strictly, is what keeps it from ever refusing while nobody else sends.
+
+* **Lanes.** Each lane leaves some tokens to the lanes before it, so a webhook finds one at once while a
+  full sync takes every token that comes back. A lane with a floor is owed that share of the pace: when it
+  got less, it may take what the others would keep from it.
+* **Learning.** A refusal names the limit, which takes the place of the known one with the nearest window.
+* **Others.** A refusal although we had tokens means that somebody else spends them too: our share of the
+  pace shrinks by a tenth, and grows again slowly.
+* **More.** As long as no refusal has confirmed a limit within a day, a sync that has to wait tries a little
+  more each second. So a server with a higher limit is used to that limit, at the cost of one refusal a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import floor, log
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from connector.ports import Lane, Limit
+
+_SLACK = 1.02  # our clock and the way to the server are not the server's
+_LEAST_SHARE, _MOST_SHARE = 0.2, 4.0
+_CUT = 0.9  # of the share, for a refusal that is news
+_NEWS = 2.0  # refusals within so many seconds tell the same
+_REGROWTH = 0.005  # of the share, in a second: from 0.9 to the whole in 20 s
+_TRYING = 0.01  # beyond the known limit, in a second of waiting
+_CONFIRMED = 24 * 3600.0
+_ASKS = 1.0  # somebody who waits for what is owed is back within this after its wait
+_SHORT = 10.0  # requests are short while somebody had to wait within this
+
+
+@dataclass(frozen=True, slots=True)
+class LaneTerms:
+    """``keeps``: tokens that are left to the lanes before it. ``floor``: the share of the pace it is owed."""
+
+    keeps: int = 0
+    floor: float = 0.0
+
+
+LANES: Mapping[Lane, LaneTerms] = MappingProxyType(
+    {
+        "webhook": LaneTerms(),
+        "incremental": LaneTerms(keeps=3, floor=0.1),
+        "full": LaneTerms(keeps=6, floor=0.2),
+    }
+)
+"""Six requests at once are one round of webhooks: look-up, write, a parent, and the same again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is known of a service before it said anything. ``code`` is that of a wait too long."""
+
+    who: str
+    code: str
+    limits: tuple[Limit, ...]
+    lanes: Mapping[Lane, LaneTerms] = field(default_factory=lambda: LANES)
+
+    def halved(self) -> Terms:
+        """For one of several processes that do not see each other."""
+        return replace(self, limits=tuple(Limit(max(1, n // 2), seconds) for n, seconds in self.limits))
+
+
+class Level(NamedTuple):
+    """Tokens that were there after the last request that passed."""
+
+    tokens: int
+    since: float
+
+
+class Owed(NamedTuple):
+    """What a lane with a floor is owed in tokens, and until when it is known to wait for so many."""
+
+    tokens: float
+    since: float
+    waits_until: float = 0.0
+    wants: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Times are seconds of the clock that all share."""
+
+    limits: tuple[Limit, ...]
+    levels: tuple[Level, ...]
+    born: float
+    share: float = 1.0
+    share_at: float = 0.0
+    cut_at: float = 0.0
+    told_at: float = 0.0
+    waited_at: float = 0.0
+    owed: Mapping[str, Owed] = field(default_factory=dict)
+
+
+class Standing(NamedTuple):
+    """What a page tells: requests a minute that the service allows, our share of them, who had to wait."""
+
+    per_minute: float
+    share: float
+    short: bool
+
+
+def fresh(terms: Terms, now: float) -> State:
+    """A bucket nobody has taken from."""
+    levels = tuple(Level(limit.requests, now) for limit in terms.limits)
+    return State(terms.limits, levels, born=now, share_at=now)
+
+
+def take(terms: Terms, state: State, lane: Lane, cost: int, now: float) -> tuple[State, float]:
+    """Take ``cost`` tokens, or the seconds after which to ask again (0.0: taken)."""
+    state = _grown(terms, state, now)
+    levels = tuple(_level(state, at, now) for at in range(len(state.limits)))
+    kept = terms.lanes[lane].keeps + _dues(state, lane, now)
+    wait = regular = _wait(state, levels, cost, kept, now)
+    if regular:
+        wait = min(regular, max(_wait(state, levels, cost, 0, now), _until_owed(terms, state, lane)))
+    if wait:
+        return _waiting(state, lane, cost, now, wait), wait
+    left = tuple(Level(level.tokens - cost, now) for level in levels)
+    return replace(state, levels=left, owed=_paid(state.owed, lane, cost, on_floor=bool(regular))), 0.0
+
+
+def sent(state: State, now: float) -> State:
+    """A request that was paid for earlier leaves now: this is the moment that the server counts from."""
+    levels = (_level(state, at, now) for at in range(len(state.limits)))
+    most = (limit.requests - 1 for limit in state.limits)  # of a full bucket, one is gone now
+    return replace(
+        state, levels=tuple(Level(min(one.tokens, n), now) for one, n in zip(levels, most, strict=True))
+    )
+
+
+def refused(state: State, limit: Limit | None, now: float) -> State:
+    """The server had no token for a request that we thought it had."""
+    known = min(range(len(state.limits)), key=lambda at: _pace(state.limits[at]))
+    at = known if limit is None else _nearest(state.limits, limit)
+    levels = tuple(
+        Level(0, now) if one == at else _level(state, one, now) for one in range(len(state.levels))
+    )
+    before = state.limits[at]
+    limits = tuple((limit or old) if one == at else old for one, old in enumerate(state.limits))
+    state = replace(state, levels=levels, limits=limits, told_at=now)
+    is_news = limits[at] != before
+    was_trying, is_young = state.share > 1, now - state.born < before.seconds
+    if is_news or was_trying:
+        return replace(state, share=min(1.0, state.share), share_at=now, cut_at=now)
+    if is_young or now - state.cut_at < _NEWS:
+        return state
+    return replace(state, share=max(_LEAST_SHARE, state.share * _CUT), share_at=now, cut_at=now)
+
+
+def standing(state: State, now: float) -> Standing:
+    """The slowest limit, as it is known."""
+    share = _regrown(state, now)
+    return Standing(60 * min(map(_pace, state.limits)), share, now - state.waited_at < _SHORT)
+
+
+def _pace(limit: Limit) -> float:
+    """Requests a second."""
+    return limit.requests / limit.seconds
+
+
+def _interval(state: State, at: int) -> float:
+    """Seconds until one token is back."""
+    return _SLACK / (_pace(state.limits[at]) * state.share)
+
+
+def _level(state: State, at: int, now: float) -> Level:
+    """Whole tokens, from the last that passed; a clock that was set back loses nothing but time."""
+    tokens, since = state.levels[at]
+    back = floor(max(0.0, now - since) / _interval(state, at) + 1e-6)
+    return Level(min(state.limits[at].requests, tokens + back), now)
+
+
+def _wait(state: State, levels: tuple[Level, ...], cost: int, kept: int, now: float) -> float:
+    """Seconds until every limit has the tokens; a bucket too small for what is kept need only be full."""
+    longest = 0.0
+    for at, limit in enumerate(state.limits):
+        need = min(cost + kept, limit.requests)
+        if levels[at].tokens < need:
+            tokens, since = state.levels[at]
+            full = min(since, now) + (need - tokens) * _interval(state, at)
+            longest = max(longest, full - now, 0.001)
+    return longest
+
+
+def _grown(terms: Terms, state: State, now: float) -> State:
+    """The share, and what the lanes with a floor are owed, as of now."""
+    share = _regrown(state, now)
+    pace = min(map(_pace, state.limits)) * share
+    owed: dict[str, Owed] = {
+        lane: _owing(state.owed.get(lane, Owed(0.0, now)), one.floor * pace, now)
+        for lane, one in terms.lanes.items()
+        if one.floor
+    }
+    return replace(state, share=share, share_at=now, owed=owed)
+
+
+def _regrown(state: State, now: float) -> float:
+    if state.share >= 1:
+        return state.share
+    return min(1.0, state.share + max(0.0, now - state.share_at) * _REGROWTH)
+
+
+def _owing(owed: Owed, pace: float, now: float) -> Owed:
+    tokens = min(1.0, owed.tokens + max(0.0, now - owed.since) * pace)
+    return owed._replace(tokens=tokens, since=now)
+
+
+def _paid(owed: Mapping[str, Owed], lane: Lane, cost: int, *, on_floor: bool) -> dict[str, Owed]:
+    """What it got in turn settles a debt as well; only what it took out of turn is owed back."""
+    if lane not in owed:
+        return dict(owed)
+    left = owed[lane].tokens - cost
+    return {**owed, lane: Owed(left if on_floor else max(0.0, left), owed[lane].since)}
+
+
+def _dues(state: State, lane: Lane, now: float) -> int:
+    """Tokens for another lane that waits for what it is owed: nobody goes before it."""
+    return sum(
+        one.wants
+        for name, one in state.owed.items()
+        if name != lane and one.tokens >= 1 and one.waits_until > now
+    )
+
+
+def _until_owed(terms: Terms, state: State, lane: Lane) -> float:
+    mine, own = state.owed.get(lane), terms.lanes[lane].floor
+    if mine is None:
+        return float("inf")
+    pace = min(map(_pace, state.limits)) * state.share * own
+    return max(0.0, (1.0 - mine.tokens) / pace)
+
+
+def _waiting(state: State, lane: Lane, cost: int, now: float, wait: float) -> State:
+    owed = dict(state.owed)
+    if lane in owed:
+        owed = {**owed, lane: owed[lane]._replace(waits_until=now + wait + _ASKS, wants=cost)}
+    share = state.share
+    if share >= 1 and now - state.told_at > _CONFIRMED:
+        share = min(_MOST_SHARE, share + _TRYING * min(1.0, max(0.0, now - state.waited_at)))
+    return replace(state, owed=owed, waited_at=now, share=share)
+
+
+def _nearest(limits: tuple[Limit, ...], limit: Limit) -> int:
+    return min(range(len(limits)), key=lambda at: abs(log(limits[at].seconds / limit.seconds)))
+
+
+def as_json(state: State) -> dict[str, Any]:
+    """What is kept."""
+    kept: dict[str, Any] = {name: getattr(state, name) for name in _NUMBERS}
+    kept["limits"] = [list(limit) for limit in state.limits]
+    kept["levels"] = [list(level) for level in state.levels]
+    kept["owed"] = {lane: list(one) for lane, one in state.owed.items()}
+    return kept
+
+
+def from_json(kept: Mapping[str, Any]) -> State:
+    """Raises KeyError, TypeError or ValueError for what is no state."""
+    return State(
+        limits=tuple(Limit(int(n), float(seconds)) for n, seconds in kept["limits"]),
+        levels=tuple(Level(int(n), float(since)) for n, since in kept["levels"]),
+        owed={name: Owed(*one) for name, one in kept["owed"].items()},
+        **{name: float(kept[name]) for name in _NUMBERS},
+    )
+
+
+_NUMBERS = ("born", "share", "share_at", "cut_at", "told_at", "waited_at")

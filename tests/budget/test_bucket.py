@@ -1,0 +1,234 @@
+"""The bucket in made-up time: what it lets through, to whom, and what it learns."""
+
+from __future__ import annotations
+
+from itertools import accumulate, count, pairwise, repeat
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from server import Server, World, terms
+
+from connector.budget import bucket
+from connector.ports import Lane, Limit
+
+ALWAYS = 0.0
+LANES: tuple[Lane, ...] = ("webhook", "incremental", "full")
+limits = st.builds(Limit, st.integers(1, 200), st.sampled_from((0.5, 1.0, 10.0, 60.0, 100.0)))
+gaps = st.lists(st.floats(0, 5), min_size=1, max_size=200)
+
+
+def restless() -> repeat[float]:
+    """Wants to send again as soon as it has sent."""
+    return repeat(ALWAYS)
+
+
+@given(st.sets(limits, min_size=1, max_size=2), st.lists(st.tuples(st.sampled_from(LANES), gaps), max_size=4))
+def test_a_server_nobody_else_uses_never_refuses(
+    real: set[Limit], senders: list[tuple[Lane, list[float]]]
+) -> None:
+    world = World(Server(*real), terms(*real))
+
+    world.run(120, [(lane, accumulate(moments)) for lane, moments in senders])
+
+    assert world.server.refused == []
+
+
+@settings(max_examples=40)
+@given(st.lists(st.sampled_from(LANES), min_size=1, max_size=4), limits)
+def test_no_window_holds_more_than_the_bucket_and_what_comes_back(lanes: list[Lane], limit: Limit) -> None:
+    world = World(Server(limit), terms(limit))
+
+    world.run(3 * limit.seconds, [(lane, restless()) for lane in lanes])
+
+    at = world.server.passed
+    for first in range(len(at)):
+        within = sum(1 for one in at[first:] if one < at[first] + limit.seconds)
+        assert within <= 2 * limit.requests
+
+
+def test_a_full_sync_uses_nearly_all_that_comes_back() -> None:
+    world = World()
+
+    world.run(600, [("full", restless())])
+
+    assert len(world.sent["full"]) >= 0.97 * (100 + 600 / 0.6)
+
+
+def test_a_webhook_does_not_wait_while_a_full_sync_takes_everything() -> None:
+    world = World()
+    rounds = (one for at in count(3.7, 7.3) for one in (at, at + 0.05, at + 0.3))  # three requests a round
+
+    world.run(600, [("full", restless()), ("full", restless()), ("webhook", rounds)])
+
+    assert max(world.waits["webhook"]) < 0.001
+    assert len(world.sent["webhook"]) > 200
+
+
+def test_an_incremental_sync_goes_before_a_full_one() -> None:
+    world = World()
+
+    world.run(600, [("full", restless()), ("incremental", restless())])
+
+    late = [sum(1 for at in world.sent[lane] if at > 120) for lane in ("incremental", "full")]
+    assert late[0] > 2 * late[1]
+
+
+@pytest.mark.parametrize("stormy", [["webhook"], ["incremental"], ["webhook", "incremental", "webhook"]])
+def test_a_full_sync_keeps_its_floor_in_a_storm_of_others(stormy: list[Lane]) -> None:
+    world = World()
+
+    world.run(600, [(lane, restless()) for lane in [*stormy, "full"]])
+
+    late = [at for at in world.sent["full"] if at > 120]
+    assert len(late) >= 0.9 * 0.2 * 480 / 0.612
+    assert max(b - a for a, b in pairwise(late)) < 10
+
+
+@settings(max_examples=20)
+@given(st.lists(st.sampled_from(LANES), min_size=2, max_size=6))
+def test_no_lane_starves(lanes: list[Lane]) -> None:
+    world = World()
+
+    world.run(120, [(lane, restless()) for lane in lanes])
+
+    assert all(any(at > 100 for at in world.sent[lane]) for lane in lanes)
+
+
+def test_a_request_that_leaves_later_than_it_was_paid_is_counted_from_then() -> None:
+    server, now = Server(Limit(2, 2)), 500.0
+    state = bucket.fresh(terms(Limit(2, 2)), now)
+    state, _ = bucket.take(terms(), state, "webhook", 2, now)
+    assert server.ask(now) is None
+
+    state = bucket.sent(state, now + 0.9)
+    assert server.ask(now + 0.9) is None
+
+    _, wait = bucket.take(terms(), state, "webhook", 1, now + 1.1)
+    assert wait == pytest.approx(0.9 + 1.02 - 1.1)
+    assert server.ask(now + 1.1) is not None
+    assert server.ask(now + 1.1 + wait) is None
+
+
+def test_a_lower_limit_is_learned_from_the_first_refusal_that_counts() -> None:
+    world = World(Server(Limit(100, 1), Limit(50, 60)), confirmed=False)
+
+    world.run(300, [("full", restless())])
+
+    assert bucket.standing(world.state, world.now).per_minute == 50
+    assert world.state.share == 1  # nobody else is there
+    assert len(world.server.refused) <= 2
+    assert len(world.sent["full"]) >= 0.93 * (50 + 300 / 1.2)
+
+
+def test_a_higher_limit_is_found_by_trying_a_little_more() -> None:
+    world = World(Server(Limit(100, 1), Limit(240, 60)), confirmed=False)
+
+    world.run(900, [("full", restless())])
+
+    assert bucket.standing(world.state, world.now).per_minute == 240
+    late = [at for at in world.sent["full"] if at > 600]
+    assert len(late) > 0.95 * 300 * 4 / 1.02
+
+
+def test_a_limit_that_was_confirmed_is_not_tried_again_for_a_day() -> None:
+    world = World(confirmed=False)
+
+    world.run(3600, [("full", restless())])
+
+    assert len(world.server.refused) == 1
+
+
+def test_another_window_takes_the_place_of_the_nearest() -> None:
+    state = bucket.fresh(terms(), 0.0)
+
+    state = bucket.refused(state, Limit(500, 100), 10.0)
+
+    assert state.limits == (Limit(100, 1), Limit(500, 100))
+
+
+def test_others_in_the_same_workspace_are_left_their_part() -> None:
+    world = World()
+
+    world.run(900, [("full", restless())], others=0.8)
+
+    asked = int(900 * 0.8)
+    foreign = len(world.server.passed) - len(world.sent["full"])
+    assert foreign > 0.8 * asked
+    assert world.state.share < 1
+    assert len(world.sent["full"]) > 0.3 * 900 / 0.6
+
+
+def test_the_share_grows_back_once_the_others_are_gone() -> None:
+    state = bucket.fresh(terms(), 0.0)
+    for at in range(100, 200, 5):
+        state = bucket.refused(state, Limit(100, 60), float(at))
+    assert bucket.standing(state, 200.0).share < 0.5
+
+    assert bucket.standing(state, 400.0).share == 1
+
+
+def test_refusals_of_one_moment_are_one_piece_of_news() -> None:
+    state = bucket.fresh(terms(), 0.0)
+
+    for at in (100.0, 100.3, 100.6, 101.9):
+        state = bucket.refused(state, Limit(100, 60), at)
+
+    assert state.share == pytest.approx(0.9)
+
+
+def test_a_refusal_right_after_everything_was_forgotten_only_empties_the_bucket() -> None:
+    state = bucket.fresh(terms(), 0.0)
+
+    state = bucket.refused(state, Limit(100, 60), 5.0)
+
+    assert state.share == 1
+    assert bucket.take(terms(), state, "webhook", 1, 5.0)[1] == pytest.approx(0.612)
+
+
+def test_a_refusal_without_a_number_empties_the_slowest_bucket() -> None:
+    state = bucket.refused(bucket.fresh(terms(), 0.0), None, 5.0)
+
+    assert [level.tokens for level in state.levels] == [100, 0]
+
+
+def test_requests_are_short_only_while_somebody_waits() -> None:
+    state = bucket.fresh(terms(), 1_000.0)
+    assert not bucket.standing(state, 1_000.0).short
+
+    for _ in range(101):
+        state, _ = bucket.take(terms(), state, "full", 1, 1_001.0)
+
+    assert bucket.standing(state, 1_002.0).short
+    assert not bucket.standing(state, 1_060.0).short
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_sync() -> None:
+    state = bucket.fresh(terms(), 5_000.0)
+    for _ in range(94):
+        state, _ = bucket.take(terms(), state, "full", 1, 5_000.0)
+
+    _, wait = bucket.take(terms(), state, "full", 1, 1_000.0)
+
+    assert wait == pytest.approx(0.612)
+
+
+def test_more_than_the_bucket_holds_is_had_when_it_is_full() -> None:
+    small = terms(Limit(3, 3))
+    state = bucket.fresh(small, 0.0)
+
+    state, wait = bucket.take(small, state, "webhook", 8, 0.0)
+
+    assert wait == 0
+    assert bucket.take(small, state, "webhook", 1, 0.0)[1] == pytest.approx(6 * 1.02)
+
+
+@given(st.lists(st.tuples(st.sampled_from(LANES), st.integers(1, 40), st.floats(0, 3)), max_size=30))
+def test_what_is_kept_reads_back_the_same(turns: list[tuple[Lane, int, float]]) -> None:
+    state, now = bucket.fresh(terms(), 0.0), 0.0
+    for lane, cost, gap in turns:
+        now += gap
+        state, _ = bucket.take(terms(), state, lane, cost, now)
+
+    assert bucket.from_json(orjson.loads(orjson.dumps(bucket.as_json(state)))) == state
