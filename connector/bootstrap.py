@@ -38,6 +38,7 @@ from connector.sync.onboarding import crm_key_binding, secret_binding
 from connector.vault import Vault
 
 _SLACK = timedelta(seconds=60)
+_BLOCK_RECORDS = 1_000  # what one look-up of the CRM covers: some 0.2 s there, and a second of work here
 
 SHIPPED_MAPPINGS = Path(__file__).parent.parent / "mappings"
 
@@ -117,7 +118,7 @@ def build(settings: Settings, *, pause: Callable[[float], None] = time.sleep) ->
         mapping_version=loaded.version,
         clock=clock,
         queue=jobqueue.RqBell(redis),
-        page_size=settings.whop_sync_batch_size,
+        block_pages=_BLOCK_RECORDS // settings.whop_sync_batch_size or 1,
         open_reader=openers.reader,
         open_writer=openers.writer,
         open_schema=openers.schema,

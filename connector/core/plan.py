@@ -69,6 +69,7 @@ class Link(NamedTuple):
     """The remembered pair of source record and CRM record; ``crm_id`` None while there is none yet.
 
     ``resumed`` says that this very run claimed it before and was cut off: the write may have arrived.
+    ``seen_run`` is the number of the run that settled it last.
     """
 
     ref: Ref
@@ -82,6 +83,7 @@ class Link(NamedTuple):
     memory: Memory = NOTHING_YET
     resumed: bool = False
     id: int | None = None
+    seen_run: int | None = None
 
 
 class Found(NamedTuple):

@@ -56,7 +56,7 @@ def find(
     )
     for id_, source_id, crm_id, state, *known, claimed_by in session.execute(query):
         ref, resumed = Ref(source, kind, source_id), owner is not None and claimed_by == owner
-        generation, print_, updated_at, created_at = known
+        generation, print_, updated_at, created_at, seen_run = known
         found[ref] = Link(
             ref,
             object_,
@@ -69,6 +69,7 @@ def find(
             NOTHING_YET,
             resumed,
             id_,
+            seen_run,
         )
     return found
 
@@ -82,6 +83,7 @@ _FIND = select(
     link.c.fingerprint,
     link.c.source_updated_at,
     link.c.crm_created_at,
+    link.c.seen_run,
     link.c.claimed_by,
 )
 

@@ -26,14 +26,13 @@ from connector.store.connections import Connection
 from connector.store.db import Database, Session, Unavailable
 from connector.store.workspaces import Workspace
 from connector.sync import steps
-from connector.sync.scope import Advance, Progress, Scope
+from connector.sync.scope import Advance, Pace, Progress, Scope
 
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=15)  # a dead worker's run goes on this much later, plus one sweep
 _HEARTBEAT = 4.0
 _SLICE = timedelta(seconds=5)
-_BLOCK_RECORDS = 1_000
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 300.0
 _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
@@ -44,17 +43,21 @@ QUEUES = {"full": "full", "incremental": "incremental", "repair": "incremental"}
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a run is done with. The three openers make an adapter from a row and its sealed credential."""
+    """What a run is done with. The three openers make an adapter from a row and its sealed credential.
+
+    ``block_pages`` are the pages of the source that one look-up of the CRM covers.
+    """
 
     database: Database
     mappings: tuple[Mapping, ...]
     mapping_version: str
     clock: Clock
     queue: JobQueue
-    page_size: int
+    block_pages: int
     open_reader: Callable[[Connection], Reader]
     open_writer: Callable[[Workspace], Writer]
     open_schema: Callable[[Workspace], SchemaKeeper]
+    pace: Pace = Pace()
 
 
 def advance(tools: Tools, run_id: str, *, owner: str) -> None:
@@ -157,10 +160,13 @@ def _mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
         if stage in scope.run.checkpoint.get("done", ()):
             continue
         cursor = scope.run.checkpoint.get("cursor") if scope.run.checkpoint.get("stage") == stage else None
-        for block in _blocks(scope.reader, mapping.kind, cursor, _BLOCK_RECORDS // tools.page_size or 1):
-            steps.process(scope, mapping, block, _checkpoints(scope, stage))
-            if tools.clock() >= until or _is_paused(tools, scope.run):
-                return _is_done(tools, scope)
+        with steps.Road(scope, mapping, _checkpoints(scope, stage)) as road:
+            for block in _blocks(scope.reader, mapping.kind, cursor, tools.block_pages):
+                road.take(block)
+                if tools.clock() >= until or _is_paused(tools, scope.run):
+                    road.leave()
+                    return _is_done(tools, scope)
+            road.finish()
     return True
 
 
@@ -173,14 +179,19 @@ def _repair(tools: Tools, scope: Scope, until: datetime) -> bool:
             refs = [Ref(mapping.source, mapping.kind, id_) for id_ in block]
             page = Page(tuple(fetched.get(ref.id) or AbsentRecord(ref) for ref in refs), None, last=False)
             left = {**scope.run.checkpoint.get("refs", {}), mapping.kind: rest}
-            steps.process(scope, mapping, [page], partial(_left, left))
+            steps.process(scope, mapping, [page], partial(_left, scope, left))
             if tools.clock() >= until or _is_paused(tools, scope.run):
                 return not any(scope.run.checkpoint["refs"].values())
     return True
 
 
-def _left(refs: dict[str, list[str]], _place: Progress | None) -> dict[str, Any]:
-    return {"refs": refs}
+def _left(scope: Scope, refs: dict[str, list[str]], place: Progress | None) -> dict[str, Any]:
+    return {"refs": refs} if place else _going_on(scope)
+
+
+def _going_on(scope: Scope) -> dict[str, Any]:
+    """The place as it is, without the trouble that there was at it: something was saved."""
+    return {name: of for name, of in scope.run.checkpoint.items() if name not in ("tries", "breaks")}
 
 
 def _is_paused(tools: Tools, run: runs.Run) -> bool:
@@ -218,7 +229,7 @@ def _checkpoints(scope: Scope, stage: str) -> Advance:
     def advance_(place: Progress | None) -> dict[str, Any]:
         done = list(scope.run.checkpoint.get("done", ()))
         if place is None:
-            return scope.run.checkpoint
+            return _going_on(scope)
         if place.last:
             return {"done": [*done, stage]}
         return {"done": done, "stage": stage, "cursor": place.cursor}

@@ -26,9 +26,9 @@ from connector.sync.scope import Item, Scope
 log = structlog.get_logger(__name__)
 
 
-def map_pages(mapping: Mapping, pages: Sequence[Page]) -> list[Item]:
+def map_pages(mapping: Mapping, pages: Sequence[Page], seen: set[Ref]) -> list[Item]:
+    """An item for each record; one that is in ``seen``, which is added to, is a duplicate."""
     items: list[Item] = []
-    seen: set[Ref] = set()
     for number, page in enumerate(pages):
         for record in page.items:
             item = Item(record.ref, number)

@@ -1,4 +1,4 @@
-"""The last steps: claim, apply, settle, and keep all of a window in one transaction."""
+"""The last steps: claim and apply a request; settle, and keep what is settled in one transaction."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from connector.sync.scope import Item, Scope
 _CLAIM = timedelta(seconds=120)  # longer than the slowest write with its repeats
 
 
-def write(scope: Scope, mapping: Mapping, window: Sequence[Item]) -> None:
-    moving = [item for item in window if _moves_link(item)]
-    if not moving:
-        return
+def write(scope: Scope, mapping: Mapping, batch: Sequence[Item]) -> None:
+    """Claim and send the writes of one request; each item has its result then. May run beside others."""
     now = scope.clock()
     with scope.database.transaction() as session:
-        claimed = links.claim(
-            session,
-            scope.claims(mapping),
-            [item.ref for item in moving],
-            owner=scope.run.id,
-            now=now,
-            until=now + _CLAIM,
-        )
-    for item in moving:
+        _claim(scope, mapping, session, batch, now)
+    _apply(scope, mapping, batch, now)
+
+
+def _claim(scope: Scope, mapping: Mapping, session: Session, items: Sequence[Item], now: datetime) -> None:
+    claimed = links.claim(
+        session,
+        scope.claims(mapping),
+        [item.ref for item in items],
+        owner=scope.run.id,
+        now=now,
+        until=now + _CLAIM,
+    )
+    for item in items:
         _check_unmoved(item, claimed[item.ref])
         item.link = item.link or claimed[item.ref]
-    _apply(scope, mapping, moving, now)
 
 
 def _moves_link(item: Item) -> bool:
@@ -50,21 +52,16 @@ def _check_unmoved(item: Item, now: Link) -> None:
         raise TryLaterError(f"{item.ref} was written by another job meanwhile.", after=0.5, code="claimed")
 
 
-def _apply(scope: Scope, mapping: Mapping, moving: Sequence[Item], now: datetime) -> None:
+def _apply(scope: Scope, mapping: Mapping, batch: Sequence[Item], now: datetime) -> None:
     stamps = {spec.name: _iso(now) for spec in mapping.stamps}
-    writes = {
-        item.ref: item.plan._replace(values={**item.plan.values, **stamps})
-        for item in moving
-        if item.plan is not None and item.plan.action in (Action.CREATE, Action.UPDATE)
-    }
-    if not writes:
-        return
-    results = scope.writer.apply(mapping, list(writes.values()))
-    if [result.ref for result in results] != list(writes):
+    writes = [
+        item.plan._replace(values={**item.plan.values, **stamps}) for item in batch if item.plan is not None
+    ]
+    results = scope.writer.apply(mapping, writes)
+    if [result.ref for result in results] != [item.ref for item in batch]:
         raise AssertionError("the writer's results do not match its writes")
-    by_ref = {result.ref: result for result in results}
-    for item in moving:
-        item.result = by_ref.get(item.ref)
+    for item, result in zip(batch, results, strict=True):
+        item.result = result
 
 
 def _iso(moment: datetime) -> str:
@@ -72,6 +69,7 @@ def _iso(moment: datetime) -> str:
 
 
 def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dict[str, Any]) -> None:
+    """Save what became of these records, and the run's place, in one transaction."""
     settled = [_settle(item) for item in window]
     now = scope.clock()
     counts = core_outcomes.add(scope.run.counts, core_outcomes.tally(settled))
@@ -83,6 +81,7 @@ def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dic
         "lease_until": now + scope.lease,
     }
     with scope.database.transaction() as session:
+        _claim(scope, mapping, session, [one for one in window if _moves_link(one) and not one.result], now)
         _keep_links(scope, mapping, session, window)
         runs.log(session, scope.run, settled, now)
         runs.save(session, scope.run, owner=scope.owner, **progress)

@@ -1,76 +1,165 @@
-"""A block of source pages on the one road: map, recall, look, plan, claim, apply, settle, keep.
+"""The one road of a kind: map, recall, look, plan; gather; claim, apply, settle, keep.
 
-A block is what one look-up of the CRM covers, about a thousand records. It is settled in windows of
-whole pages: the outcomes, links and counts of a window and the cursor after its last page are saved in
-one transaction. A worker killed anywhere costs at most one window, and none of it is counted twice.
+A block of pages is what one look-up of the CRM covers. Its writes are gathered with those of other blocks
+into full requests, which are under way while the next block is read. After each request its outcomes and
+links, the records of the pages that are settled with it, and the place after those pages are saved in one
+transaction. A worker killed anywhere costs the requests under way, and nothing is told twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from types import TracebackType
 
 from connector.core.mapping import Mapping
-from connector.core.plan import Action, Found, Link, Taken, plan_write
+from connector.core.plan import Found, Link, Taken, plan_write
 from connector.core.records import Page, Ref
+from connector.errors import ConnectorError
 from connector.sync import parents, recalling, settling
+from connector.sync.gathering import Batch, Gathering
 from connector.sync.scope import Advance, Item, Progress, Scope
+from connector.sync.sending import Sender
+
+_NOTHING = -1
 
 
 def process(scope: Scope, mapping: Mapping, pages: Sequence[Page], advance: Advance) -> None:
-    """Take whole pages of one kind through the road; what they wrote is saved when this returns.
+    """Take a few records through the whole road at once, however full the requests are.
 
-    Raises TryLaterError and the run-level errors of the ports; a window that was cut off is safe to repeat.
+    Raises TryLaterError and the run-level errors of the ports; what was cut off is safe to repeat.
+    """
+    with Road(scope, mapping, advance, beside=False) as road:
+        road.take(pages)
+        road.finish()
+
+
+class Road:
+    """One kind on its way in one job; requests go out beside the reading. Leaving it stops them.
+
+    Its methods raise TryLaterError and the run-level errors of the ports.
     """
 
-    def bring_in(parent: Mapping, page: Page) -> None:
-        process(scope, parent, [page], lambda _place: scope.run.checkpoint)
+    def __init__(self, scope: Scope, mapping: Mapping, advance: Advance, *, beside: bool = True) -> None:
+        self._scope = scope
+        self._mapping = mapping
+        self._advance = advance
+        self._gathering = Gathering()
+        self._sender = Sender(self._write, scope.pace.lanes if beside else 0)
+        self._taken: Taken = {}
+        self._seen: set[Ref] = set()
+        self._sure = scope.sure_of_batch
+        self._moved = False
 
-    items = recalling.map_pages(mapping, pages)
-    recalling.recall(scope, mapping, items)
-    parents.resolve(scope, mapping, items, bring_in)
-    recalling.decide_from_links(items)
-    recalling.recall_memory(scope, items)
-    found = recalling.look(scope, mapping, items)
-    taken: Taken = {}
-    for window, place in _windows(scope, mapping, pages, items, found, taken):
-        settling.write(scope, mapping, window)
-        settling.keep(scope, mapping, window, advance(place))
+    def __enter__(self) -> Road:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        written = self._sender.stop()
+        if isinstance(error, ConnectorError) and error.code != "lease_lost":
+            for batch in written:
+                self._keep(batch)
+
+    def take(self, pages: Sequence[Page]) -> None:
+        """Plan a block, and send what is full; the rest waits for more, unless the kind ends here."""
+        self._gathering.add(pages, self._planned(pages))
+        while batch := self._gathering.full(self._size()):
+            self._give(batch)
+        for batch in self._gathering.held(self._size(), self._scope.pace.most_held):
+            self._give(batch)
+        self._pass()
+        if pages[-1].last:
+            self.finish()
+
+    def leave(self) -> None:
+        """End the job's part: what is not sent yet is read again, unless that would be much."""
+        self._send_held(self._scope.pace.read_again if self._moved else _NOTHING)
+
+    def finish(self) -> None:
+        """Send and save everything."""
+        self._send_held(_NOTHING)
+
+    def _send_held(self, most: int) -> None:
+        for batch in self._gathering.held(self._size(), most):
+            self._give(batch)
+        self._keep_up(left=0)
+
+    # --- planning
+
+    def _planned(self, pages: Sequence[Page]) -> list[Item]:
+        scope, mapping = self._scope, self._mapping
+        items = recalling.map_pages(mapping, pages, self._seen)
+        recalling.recall(scope, mapping, items)
+        items = [item for item in items if not _is_told(item, scope.run.number)]
+        parents.resolve(scope, mapping, items, self._bring_in)
+        recalling.decide_from_links(items)
+        recalling.recall_memory(scope, items)
+        found = recalling.look(scope, mapping, items)
+        for item in items:
+            self._plan(item, found)
+        return items
+
+    def _bring_in(self, parent: Mapping, page: Page) -> None:
+        process(self._scope, parent, [page], lambda _place: self._scope.run.checkpoint)
+
+    def _plan(self, item: Item, found: dict[Ref, Found]) -> None:
+        if item.plan is not None or item.mapped is None:
+            return
+        item.plan = plan_write(
+            item.mapped,
+            item.values,
+            self._mapping,
+            item.link or Link(item.ref, self._mapping.object.name),
+            found.get(item.ref, Found()),
+            print_=item.print_,
+            new_id=item.new_id,
+            taken=self._taken,
+        )
+
+    # --- requests
+
+    def _size(self) -> int:
+        return self._scope.writer.batch_size()
+
+    def _give(self, batch: Batch) -> None:
+        self._sender.give(batch)
+        # Where the server's limit is only supposed, the first request finds it out alone.
+        self._keep_up(left=self._scope.pace.ahead if self._sure else 0)
+        self._sure = True
+
+    def _write(self, batch: Batch) -> None:
+        settling.write(self._scope, self._mapping, batch.items)
+
+    def _keep_up(self, *, left: int) -> None:
+        for batch in self._sender.through(left=left):
+            self._keep(batch)
+
+    # --- keeping
+
+    def _keep(self, batch: Batch) -> None:
+        self._gathering.settle(batch)
+        for item in batch.items:
+            if item.mapped is not None and item.result is not None and item.result.error is not None:
+                for key in item.mapped.keys:  # free again for a later record
+                    self._taken.pop(key, None)
+        others, page = self._gathering.pass_settled()
+        self._save([*batch.items, *others], page)
+
+    def _pass(self) -> None:
+        """Save what needed no write, as far as no page before it waits."""
+        self._keep_up(left=self._scope.pace.ahead)
+        others, page = self._gathering.pass_settled()
+        if page is not None:
+            self._save(others, page)
+
+    def _save(self, items: Sequence[Item], page: Page | None) -> None:
+        place = Progress(self._mapping.kind, page.cursor, page.last) if page is not None else None
+        self._moved = self._moved or page is not None
+        settling.keep(self._scope, self._mapping, items, self._advance(place))
 
 
-def _windows(
-    scope: Scope,
-    mapping: Mapping,
-    pages: Sequence[Page],
-    items: Sequence[Item],
-    found: dict[Ref, Found],
-    taken: Taken,
-) -> Iterator[tuple[list[Item], Progress]]:
-    """Whole pages, gathered until they hold a full batch of writes."""
-    window: list[Item] = []
-    writes, at = 0, 0
-    full = max(scope.writer.batch_size(), 200)
-    for number, page in enumerate(pages):
-        while at < len(items) and items[at].page == number:
-            item = items[at]
-            _plan(mapping, item, found, taken)
-            writes += item.plan is not None and item.plan.action in (Action.CREATE, Action.UPDATE)
-            window.append(item)
-            at += 1
-        if writes >= full or number == len(pages) - 1:
-            yield window, Progress(mapping.kind, page.cursor, page.last)
-            window, writes = [], 0
-
-
-def _plan(mapping: Mapping, item: Item, found: dict[Ref, Found], taken: Taken) -> None:
-    if item.plan is not None or item.mapped is None:
-        return
-    item.plan = plan_write(
-        item.mapped,
-        item.values,
-        mapping,
-        item.link or Link(item.ref, mapping.object.name),
-        found.get(item.ref, Found()),
-        print_=item.print_,
-        new_id=item.new_id,
-        taken=taken,
-    )
+def _is_told(item: Item, run: int) -> bool:
+    """Whether this run has settled it already, before it was cut off or left a page unfinished."""
+    link = item.link
+    return link is not None and link.seen_run == run and not link.resumed

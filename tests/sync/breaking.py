@@ -128,7 +128,9 @@ def breakable(scene: Scene, fate: Fate) -> Tools:
         url = parts.settings.whop_api_url
         session = parts.door.session(url, headers=headers(scene.whop_key))
         seamed = BreakableSession(session, fate, BEFORE_WHOP, AFTER_WHOP)
-        return WhopReader(seamed, company_id=_connection.company_id, page_size=tools.page_size)
+        return WhopReader(
+            seamed, company_id=_connection.company_id, page_size=parts.settings.whop_sync_batch_size
+        )
 
     def writer(workspace: Workspace) -> Writer:
         bearer = {"Authorization": f"Bearer {scene.crm_key}"}
