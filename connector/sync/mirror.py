@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -57,7 +57,7 @@ class Tools:
     open_reader: Callable[[Connection], Reader]
     open_writer: Callable[[Workspace], Writer]
     open_schema: Callable[[Workspace], SchemaKeeper]
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
 
 
 def advance(tools: Tools, run_id: str, *, owner: str) -> None:

@@ -48,7 +48,7 @@ class Scope:
     owner: str
     lease: timedelta
     run: runs.Run
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
     sure_of_batch: bool = False
 
     def claims(self, mapping: Mapping) -> Claimed:
