@@ -133,7 +133,7 @@ def _scope(tools: Tools, run: runs.Run, owner: str) -> Scope:
     writer, reader = tools.open_writer(workspace), tools.open_reader(connection)
     if run.mapping_version is None:
         run = _begin(tools, run, owner, workspace, writer)
-    return Scope(tools.database, tools.mappings, reader, writer, tools.clock, owner, LEASE, run)
+    return Scope(tools.database, tools.mappings, reader, writer, tools.clock, owner, LEASE, run, tools.pace)
 
 
 def _begin(tools: Tools, run: runs.Run, owner: str, workspace: Workspace, writer: Writer) -> runs.Run:
