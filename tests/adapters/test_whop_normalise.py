@@ -352,20 +352,6 @@ def test_what_is_no_object_is_refused(item: object) -> None:
         normalise("membership", item)
 
 
-@pytest.mark.parametrize("kind", CATALOGUE.order)
-def test_the_legacy_dialect_is_told_and_named(kind: str) -> None:
-    for path in (FIXTURES / "legacy" / f"{kind}s").glob("*.json"):
-        with pytest.raises(BadRecordError, match="2025-01-01"):
-            normalise(kind, read(path))
-
-
-def test_a_legacy_member_without_company_is_told_too() -> None:
-    for item in read(FIXTURES / "legacy" / "lists" / "members.first.json")["data"]:
-        assert "company" not in item
-        with pytest.raises(BadRecordError, match="2025-01-01"):
-            normalise("member", item)
-
-
 # --- whatever Whop may send ---
 
 #: In a fresh checkout the first text drawn waits a second or two for Hypothesis's tables of Unicode.

@@ -9,7 +9,7 @@ import orjson
 
 from connector.errors import TryLaterError
 
-from .normalise import CURRENT
+from .dialects import CURRENT
 from .refusals import error_of
 
 API_VERSION: Final = CURRENT

@@ -1,7 +1,6 @@
-"""An item as Whop sends it → a source record in today's names, or BadRecordError.
+"""An item as Whop sends it, in whatever dialect → a source record in today's names, or BadRecordError.
 
-A dialect is a table of readers by kind, and which dialect an item speaks is told by the item: webhooks
-and keys carry pins of their own, so one company can send several.
+An item of an old dialect is translated first; then all go the same way, so that nothing is checked twice.
 """
 
 from __future__ import annotations
@@ -14,18 +13,17 @@ from connector.core.records import Ref, SourceRecord
 from connector.errors import BadRecordError
 
 from .catalogue import SENT
+from .dialects import CURRENT, NAMES_ACCOUNT, TRANSLATIONS, dialect_of
 from .shapes import Shape, bad_value, changed, check, compiled
 
 SOURCE: Final = "whop"
-CURRENT: Final = "2026-10-15-1"
-LEGACY: Final = "2025-01-01"
 
 Read = Callable[[dict[str, Any]], Mapping[str, Any]]
-"""An item of one dialect and kind → canonical fields. Raises BadRecordError."""
+"""An item of today's dialect → canonical fields. Raises BadRecordError."""
 
 _ID: Final = re.compile(r"[!-~]{1,100}")
 #: Null here would be taken for empty and clear a field of the CRM, or let a late event pass for a new one.
-_NEVER_NULL: Final[Mapping[str, str]] = {
+NEVER_NULL: Final[Mapping[str, str]] = {
     "product": "id title created_at updated_at",
     "plan": "id plan_type currency created_at updated_at",
     "member": "id account_id status display_name created_at joined_at",
@@ -35,12 +33,8 @@ _NEVER_NULL: Final[Mapping[str, str]] = {
     "dispute": "id status currency amount inquiry created_at updated_at",
     "user": "id username created_at",
 }
-#: Names that only the legacy dialect has, for where it leaves ``company`` out.
-_LEGACY_ONLY: Final[Mapping[str, str]] = {"member": "company_token_balance", "refund": "currency"}
 #: What is no data of the company, or has a name that is ours: it never becomes part of a record.
 _DROPPED: Final[Mapping[str, tuple[str, ...]]] = {"membership": ("payments",), "payment": ("client_secret",)}
-_NAMES_ACCOUNT: Final = frozenset({"product", "plan", "membership"})
-"""The kinds that show their company as an object; the others name its id, except a user, who has none."""
 
 
 def normalise(kind: str, item: object, withheld: frozenset[str] = frozenset()) -> SourceRecord:
@@ -54,7 +48,8 @@ def normalise(kind: str, item: object, withheld: frozenset[str] = frozenset()) -
     id_ = item.get("id")
     if not is_id(id_):
         raise bad_value("id", f"the id of a {kind}", id_)
-    fields = _reader(kind, item)(item)
+    dialect = dialect_of(kind, item)
+    fields = _READERS[kind](item if dialect == CURRENT else _translated(dialect, kind, item))
     if withheld:
         fields = _without_nulls(fields, withheld)
     return SourceRecord(Ref(SOURCE, kind, id_), fields, fields.get("updated_at"))
@@ -84,36 +79,27 @@ def is_id(value: object) -> TypeGuard[str]:
 
 def owner(kind: str, fields: Mapping[str, Any]) -> str | None:
     """The company that a canonical record names as its own, None where it names none."""
-    if kind not in _NAMES_ACCOUNT:
+    if kind not in NAMES_ACCOUNT:
         return fields.get("account_id")
     account = fields.get("account")
     return account.get("id") if account else None
 
 
-def dialect_of(kind: str, item: Mapping[str, Any]) -> str:
-    """The API version whose names an item uses."""
-    if ("account" if kind in _NAMES_ACCOUNT else "account_id") in item:
-        return CURRENT
-    return LEGACY if "company" in item or _LEGACY_ONLY.get(kind, "company") in item else CURRENT
-
-
-def _reader(kind: str, item: Mapping[str, Any]) -> Read:
-    dialect = dialect_of(kind, item)
-    try:
-        return _DIALECTS[dialect][kind]
-    except KeyError:
-        message = f"Whop sent this {kind} in the dialect of {dialect}, which is not read yet."
-        raise BadRecordError(
-            message,
-            field="company",
-            expected=f"a {kind} in the dialect of {CURRENT}",
-            found=f"one in the dialect of {dialect}",
-            remedy=f"Set the API version of the webhook, or of the key, to {CURRENT} on Whop.",
-        ) from None
+def _translated(dialect: str, kind: str, item: dict[str, Any]) -> dict[str, Any]:
+    translate = TRANSLATIONS[dialect].get(kind)
+    if translate is not None:
+        return translate(item)
+    raise BadRecordError(
+        f"Whop sent this {kind} in the dialect {dialect}, which has no such records as far as is known.",
+        field="created_at",
+        expected=f"a {kind} in the dialect of {CURRENT}",
+        found=f"one in the dialect {dialect}",
+        remedy=f"Set the API version of the webhook to {CURRENT} on Whop.",
+    )
 
 
 def _current(kind: str) -> Read:
-    shape = compiled(SENT[kind], frozenset(_NEVER_NULL[kind].split()))
+    shape = compiled(SENT[kind], frozenset(NEVER_NULL[kind].split()))
     dropped = _DROPPED.get(kind, ())
 
     def read(item: dict[str, Any]) -> dict[str, Any]:
@@ -131,4 +117,4 @@ def _canonical(item: dict[str, Any], shape: Shape) -> dict[str, Any]:
     return {**item, **found} if found else item
 
 
-_DIALECTS: Final[Mapping[str, Mapping[str, Read]]] = {CURRENT: {kind: _current(kind) for kind in SENT}}
+_READERS: Final[Mapping[str, Read]] = {kind: _current(kind) for kind in SENT}

@@ -1,0 +1,138 @@
+"""The body of a webhook → what it tells: which event, of which company, and the record as far as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from connector.core.records import Ref, SourceRecord
+from connector.errors import BadRecordError
+
+from .catalogue import CATALOGUE
+from .dialects import CURRENT, LEGACY, V2, V5, dialect_of
+from .events import EVENTS, today
+from .normalise import NEVER_NULL, SOURCE, is_id, normalise, owner
+from .shapes import bad_value
+from .times import canonical_time
+
+#: Whop's ids say what they are of, and that is surer than the name of an old event.
+_KINDS: Final[Mapping[str, str]] = {
+    "prod": "product",
+    "pass": "product",
+    "plan": "plan",
+    "mber": "member",
+    "mem": "membership",
+    "user": "user",
+    "pay": "payment",
+    "rf": "refund",
+    "dspt": "dispute",
+    "biz": "account",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an event tells.
+
+    ``name`` is today's name of the event, ``sent_as`` the one it came by. ``event_id`` is None in the
+    dialects that send none, ``company`` where nothing names one. ``ref`` is the record that it is about,
+    None for what has no record here; an old ``user.*`` event is about a user. ``record`` is what the body
+    says of it, or ``problem`` why that cannot be read. A ``complete`` record is all that a read by id would
+    give, with its time of change; any other only tells that the record changed. ``is_deleted``: the body
+    shows what is not there any more.
+    """
+
+    name: str
+    sent_as: str
+    dialect: str
+    event_id: str | None
+    company: str | None
+    occurred_at: str | None
+    ref: Ref | None
+    record: SourceRecord | None = None
+    problem: BadRecordError | None = None
+    complete: bool = False
+    is_deleted: bool = False
+
+
+def told(body: object, withheld: Mapping[str, frozenset[str]] | None = None) -> Told:
+    """What a webhook's body tells. ``withheld`` names by kind the fields whose null tells nothing.
+
+    Raises BadRecordError for what is no event at all, or one of two companies.
+    """
+    if not isinstance(body, dict):
+        raise bad_value("body", "an event", body)
+    sent_as, data = body.get("type", body.get("action")), body.get("data")
+    if not isinstance(sent_as, str) or not sent_as:
+        raise bad_value("type", "the name of an event", sent_as)
+    if not isinstance(data, dict):
+        raise bad_value("data", "what the event is about", data)
+    name = today(sent_as, data)
+    ref = _ref(name, data)
+    record, problem = _record(ref, data, withheld or {})
+    return Told(
+        name,
+        sent_as,
+        dialect=_dialect(body),
+        event_id=_id_or_none(body.get("id")),
+        company=_company(body, data, record),
+        occurred_at=_time_or_none(body.get("timestamp")),
+        ref=ref,
+        record=record,
+        problem=problem,
+        complete=record is not None and _is_complete(record, data),
+        is_deleted=name.endswith(".deleted") or data.get("deleted") is True,
+    )
+
+
+def _dialect(body: Mapping[str, Any]) -> str:
+    """The dialect of the envelope; that of the record inside may be another."""
+    if "type" in body:
+        return CURRENT if "account_id" in body else LEGACY
+    return V5 if body.get("api_version") == "v5" else V2
+
+
+def _ref(name: str, data: Mapping[str, Any]) -> Ref | None:
+    id_ = data.get("id")
+    if not is_id(id_):
+        return None
+    kind = _KINDS.get(id_.partition("_")[0]) or EVENTS.get(name)
+    return Ref(SOURCE, kind, id_) if kind else None
+
+
+def _record(
+    ref: Ref | None, data: dict[str, Any], withheld: Mapping[str, frozenset[str]]
+) -> tuple[SourceRecord | None, BadRecordError | None]:
+    if ref is None or ref.kind not in CATALOGUE.kinds:
+        return None, None
+    try:
+        return normalise(ref.kind, data, withheld.get(ref.kind, frozenset())), None
+    except BadRecordError as error:
+        return None, error
+
+
+def _is_complete(record: SourceRecord, data: Mapping[str, Any]) -> bool:
+    kind = record.ref.kind
+    whole = record.updated_at is not None and all(name in record.fields for name in NEVER_NULL[kind].split())
+    return whole and dialect_of(kind, data) == CURRENT
+
+
+def _company(body: Mapping[str, Any], data: Mapping[str, Any], record: SourceRecord | None) -> str | None:
+    """The company that the envelope names, or else the record. Two that differ are no company's event."""
+    named = body.get("account_id") or body.get("company_id") or body.get("company")
+    of_record = owner(record.ref.kind, record.fields) if record else data.get("account_id")
+    if named is not None and of_record is not None and named != of_record:
+        raise bad_value("account_id", f"{named}, the company of the event", of_record)
+    return _id_or_none(named if named is not None else of_record)
+
+
+def _id_or_none(value: object) -> str | None:
+    return value if is_id(value) else None
+
+
+def _time_or_none(value: object) -> str | None:
+    try:
+        return canonical_time(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
