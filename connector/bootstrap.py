@@ -184,6 +184,7 @@ class Openers:
             tokens.live_token(self.keeper, connection),
             open_session=self._whop,
             renew=lambda refused: tokens.live_token(self.keeper, connection, refused=refused),
+            shut_out=lambda token: tokens.shut_out(self.keeper, connection, token),
         )
         return self._whop_reader(session, connection.company_id, of_person=True)
 

@@ -37,6 +37,9 @@ class Connection:
     asked_company_id: str | None = None
     refresh_claimed_by: str | None = None
     refresh_claimed_until: datetime | None = None
+    refresh_asked_at: datetime | None = None
+    ended_code: str | None = None
+    ended_at: datetime | None = None
 
 
 def add_or_revive(session: Session, new: Connection) -> None:
@@ -71,9 +74,17 @@ def keep_credential(session: Session, workspace_id: str, id_: str, **values: Any
     _update(session, workspace_id, id_, values)
 
 
-def mark(session: Session, workspace_id: str, id_: str, status: str) -> None:
-    """Set the status: active, expired or revoked."""
-    _update(session, workspace_id, id_, {"status": status})
+def mark(
+    session: Session,
+    workspace_id: str,
+    id_: str,
+    status: str,
+    *,
+    code: str | None = None,
+    now: datetime | None = None,
+) -> None:
+    """Set the status: active, expired or revoked; ``code`` and ``now`` say why and when access ended."""
+    _update(session, workspace_id, id_, {"status": status, "ended_code": code, "ended_at": now})
 
 
 def set_paused(session: Session, workspace_id: str, id_: str, *, paused: bool) -> None:
@@ -83,7 +94,8 @@ def set_paused(session: Session, workspace_id: str, id_: str, *, paused: bool) -
 
 def disconnect(session: Session, workspace_id: str, id_: str) -> None:
     """Forget the credential; what was synced and the links stay."""
-    _update(session, workspace_id, id_, {"status": "revoked", "secret_sealed": None, "refresh_sealed": None})
+    forgotten = ("secret_sealed", "refresh_sealed", "refresh_asked_at", "ended_code", "ended_at")
+    _update(session, workspace_id, id_, {"status": "revoked", **dict.fromkeys(forgotten)})
 
 
 def touch_synced(session: Session, workspace_id: str, id_: str, now: datetime) -> None:

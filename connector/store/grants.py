@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from connector.store.db import Session
 from connector.store.models import connection
 
-_UNCLAIMED = {"refresh_claimed_by": None, "refresh_claimed_until": None}
+_UNCLAIMED: dict[str, Any] = {"refresh_claimed_by": None, "refresh_claimed_until": None}
+_SETTLED: dict[str, Any] = {**_UNCLAIMED, "refresh_asked_at": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,20 @@ class Renewed:
     expires_at: datetime
 
 
-def claim(session: Session, grant: Grant, *, owner: str, now: datetime, until: datetime) -> bool:
-    """Take the right to refresh; False when another holds it, or the token is not this one any more."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The right to refresh. ``asked_at`` is when it was asked for before without an answer being known:
+    whoever did so died or heard nothing, and the refresh token may be used up. None: never."""
+
+    asked_at: datetime | None = None
+
+
+def claim(session: Session, grant: Grant, *, owner: str, now: datetime, until: datetime) -> Turn | None:
+    """Take the right to refresh and note that it is about to be used.
+
+    None when another holds it, or the token is not this one any more. The note is there from the commit on,
+    so commit before asking.
+    """
     claimed = connection.c.refresh_claimed_until
     free = or_(connection.c.refresh_claimed_by.is_(None), claimed.is_(None), claimed < now)
     taken = session.execute(
@@ -44,13 +58,22 @@ def claim(session: Session, grant: Grant, *, owner: str, now: datetime, until: d
         .where(_still(grant), connection.c.status == "active", free)
         .values(refresh_claimed_by=owner, refresh_claimed_until=until)
     )
-    return taken.rowcount == 1
+    if taken.rowcount != 1:
+        return None
+    before = session.execute(select(connection.c.refresh_asked_at).where(_still(grant))).scalar()
+    session.execute(update(connection).where(_still(grant)).values(refresh_asked_at=before or now))
+    return Turn(before)
 
 
-def release(session: Session, grant: Grant, *, owner: str) -> None:
-    """Give the right back, unless it has passed to another."""
+def release(session: Session, grant: Grant, *, owner: str, turn: Turn | None = None) -> None:
+    """Give the right back, unless it has passed to another.
+
+    With ``turn``, which was used for nothing, the note stands as it did before; without, it stays, because
+    no answer came.
+    """
     mine = and_(_still(grant), connection.c.refresh_claimed_by == owner)
-    session.execute(update(connection).where(mine).values(_UNCLAIMED))
+    note: dict[str, Any] = {} if turn is None else {"refresh_asked_at": turn.asked_at}
+    session.execute(update(connection).where(mine).values(_UNCLAIMED | note))
 
 
 def renew(session: Session, grant: Grant, new: Renewed) -> bool:
@@ -59,12 +82,13 @@ def renew(session: Session, grant: Grant, new: Renewed) -> bool:
     The claim is not asked for: even if it ran out meanwhile, these tokens are the ones that work now.
     """
     values = {name: getattr(new, name) for name in Renewed.__slots__}
-    return session.execute(update(connection).where(_still(grant)).values(values | _UNCLAIMED)).rowcount == 1
+    changed = update(connection).where(_still(grant)).values(values | _SETTLED)
+    return session.execute(changed).rowcount == 1
 
 
-def expire(session: Session, grant: Grant) -> bool:
+def expire(session: Session, grant: Grant, *, code: str, now: datetime) -> bool:
     """The grant is gone: an admin has to connect again; False when others have taken its place."""
-    values = {"status": "expired", **_UNCLAIMED}
+    values = {"status": "expired", "ended_code": code, "ended_at": now, **_SETTLED}
     return session.execute(update(connection).where(_still(grant)).values(values)).rowcount == 1
 
 

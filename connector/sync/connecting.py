@@ -26,7 +26,8 @@ log = structlog.get_logger(__name__)
 
 _CREDENTIAL = (
     *("company_title", "auth", "secret_sealed", "refresh_sealed", "expires_at", "source_user_id", "scopes"),
-    *("status", "asked_company_id", "refresh_claimed_by", "refresh_claimed_until"),
+    *("status", "asked_company_id", "refresh_claimed_by", "refresh_claimed_until", "refresh_asked_at"),
+    *("ended_code", "ended_at"),
 )
 """What a new approval replaces in a connection."""
 

@@ -294,14 +294,14 @@ def _fail(tools: Tools, run: runs.Run, owner: str, error: ConnectorError) -> Non
         runs.finish(session, run, owner=owner, status="failed", now=now, error=as_json(error))
         links.release(session, run.workspace_id, run.id)
         if isinstance(error, ReconnectError) and error.code in _KEY_GONE:
-            _expire(session, run)
+            _expire(session, run, error.code, now)
 
 
-def _expire(session: Session, run: runs.Run) -> None:
+def _expire(session: Session, run: runs.Run, code: str, now: datetime) -> None:
     """An API key that opens nothing. An approval is marked where its renewal is refused (``sync.tokens``)."""
     connection = connections.get(session, run.workspace_id, run.connection_id)
     if connection.auth == "api_key" and connection.status == "active":
-        connections.mark(session, run.workspace_id, run.connection_id, "expired")
+        connections.mark(session, run.workspace_id, run.connection_id, "expired", code=code, now=now)
 
 
 @contextmanager

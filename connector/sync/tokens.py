@@ -1,13 +1,19 @@
 """A credential of a connection that works now. An API key is one for ever; an access token for an hour.
 
 Whop gives a new refresh token with each refresh and the old one ends, so two workers who refresh at once
-would lock each other out. Hence: claim in a short transaction, ask Whop outside of any, save at once in
-another. The claim ends by itself when its holder dies.
+would lock each other out. Hence: claim and note the intent in a short transaction, ask Whop outside of any,
+save at once in another. The claim ends by itself when its holder dies, and the next finds the note:
+
+    dies before the note      nothing happened; the next renews
+    dies before the request   the next tries the old token, which works
+    dies before the save      the next tries the old token, is refused, and ends the connection as
+                              ``whop_refresh_lost``: only a person can approve again
+    dies after the save       the next uses the new token
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,7 +24,7 @@ from connector.ports import Clock, TokenClient, Tokens
 from connector.store import connections, grants
 from connector.store.connections import Connection
 from connector.store.db import Database, Unavailable
-from connector.store.grants import Grant, Renewed
+from connector.store.grants import Grant, Renewed, Turn
 from connector.sync.onboarding import secret_binding
 from connector.vault import Vault
 
@@ -87,7 +93,7 @@ def _good(keeper: Keeper, connection: Connection, refused: str | None) -> str | 
     if connection.auth != "oauth":
         return token
     if connection.status != "active" or connection.refresh_sealed is None:
-        raise _gone()
+        raise _gone(connection.ended_code)
     lasts = connection.expires_at is not None and connection.expires_at - keeper.clock() > MARGIN
     return token if lasts and token != refused else None
 
@@ -95,33 +101,43 @@ def _good(keeper: Keeper, connection: Connection, refused: str | None) -> str | 
 def _claim_and_renew(keeper: Keeper, connection: Connection) -> bool:
     """Whether it was our turn; the row then holds a token that was not there before."""
     if connection.refresh_sealed is None:
-        raise _gone()
+        raise _gone(connection.ended_code)
     grant = Grant(connection.workspace_id, connection.id, connection.refresh_sealed)
     owner, now = keeper.owner(), keeper.clock()
+    if connection.refresh_claimed_until is not None and connection.refresh_claimed_until >= now:
+        return False  # seen without writing: fifty who wait ask the database ten times a second each
     with keeper.database.transaction() as session:
-        if not grants.claim(session, grant, owner=owner, now=now, until=now + keeper.lease):
-            return False
-    _renew(keeper, connection, grant, owner)
+        turn = grants.claim(session, grant, owner=owner, now=now, until=now + keeper.lease)
+    if turn is None:
+        return False
+    _renew(keeper, connection, grant, owner, turn)
     return True
 
 
-def _renew(keeper: Keeper, connection: Connection, grant: Grant, owner: str) -> None:
+def _renew(keeper: Keeper, connection: Connection, grant: Grant, owner: str, turn: Turn) -> None:
+    """Ask Whop, once. Where an earlier answer was lost, the old token is tried all the same: it still works
+    if that request never arrived, and if it did, nothing is made worse."""
     binding = refresh_binding(grant.workspace_id, grant.connection_id)
+    if turn.asked_at is not None:
+        log.warning("a renewal was begun and its end is not known", connection=connection.id)
     try:
         refresh = keeper.vault.open(grant.refresh_sealed, bound_to=binding)
         tokens = keeper.client.refresh(refresh, company_id=connection.asked_company_id)
     except ReconnectError:
-        _end(keeper, grant)
+        _end(keeper, grant, "whop_grant" if turn.asked_at is None else "whop_refresh_lost")
         return
     except ConnectorError as error:
         log.warning("the access to Whop was not renewed", connection=connection.id, code=error.code)
         with keeper.database.transaction() as session:
-            grants.release(session, grant, owner=owner)
+            unused = None if error.code == "whop_refresh_unanswered" else turn
+            grants.release(session, grant, owner=owner, turn=unused)
         raise
     # From here on the old refresh token is of no use: the new one is saved before anything else.
     new = sealed(keeper.vault, connection, tokens, keeper.clock())
     kept = _save(keeper, grant, new)
     log.info("the access to Whop was renewed", connection=connection.id, kept=kept)
+    if not kept:  # disconnected or connected again meanwhile: nobody will ever use these
+        revoke(keeper, tokens.refresh)
 
 
 def _save(keeper: Keeper, grant: Grant, new: Renewed) -> bool:
@@ -147,12 +163,25 @@ def sealed(vault: Vault, connection: Connection, tokens: Tokens, now: datetime) 
     )
 
 
-def _end(keeper: Keeper, grant: Grant) -> None:
+def _end(keeper: Keeper, grant: Grant, code: str) -> None:
     """The grant is gone, unless others put a new one in its place while Whop was asked."""
     with keeper.database.transaction() as session:
-        ended = grants.expire(session, grant)
+        ended = grants.expire(session, grant, code=code, now=keeper.clock())
     if ended:
-        raise _gone()
+        log.warning("the access to Whop ended", connection=grant.connection_id, code=code)
+        raise _gone(code)
+
+
+def shut_out(keeper: Keeper, connection: Connection, token: str) -> None:
+    """Whop refuses a token that was renewed just now: the connection is expired, if the token is still its
+    own."""
+    connection = _read(keeper, connection)
+    if connection.secret_sealed is None or connection.refresh_sealed is None:
+        return
+    binding = secret_binding(connection.workspace_id, connection.id)
+    if keeper.vault.open(connection.secret_sealed, bound_to=binding) == token:
+        grant = Grant(connection.workspace_id, connection.id, connection.refresh_sealed)
+        _end(keeper, grant, "whop_shut_out")
 
 
 def withdraw(keeper: Keeper, connection: Connection) -> None:
@@ -161,14 +190,30 @@ def withdraw(keeper: Keeper, connection: Connection) -> None:
         return
     binding = refresh_binding(connection.workspace_id, connection.id)
     try:
-        keeper.client.revoke(keeper.vault.open(connection.refresh_sealed, bound_to=binding))
+        refresh = keeper.vault.open(connection.refresh_sealed, bound_to=binding)
     except ConnectorError as error:
         log.warning("the approval was not withdrawn on Whop", connection=connection.id, code=error.code)
+    else:
+        revoke(keeper, refresh)
 
 
-def _gone() -> ReconnectError:
+def revoke(keeper: Keeper, refresh_token: str) -> None:
+    """End a grant that nobody is to use any more. A failure is logged and no more."""
+    try:
+        keeper.client.revoke(refresh_token)
+    except ConnectorError as error:
+        log.warning("an approval was not withdrawn on Whop", code=error.code)
+
+
+_ENDS: Mapping[str, str] = {
+    "whop_grant": "Whop no longer accepts what was approved: it was withdrawn there.",
+    "whop_refresh_lost": "The answer to a renewal of the access was lost on its way, and Whop gives it once.",
+    "whop_shut_out": "Whop no longer lets us in with what was approved.",
+}
+
+
+def _gone(code: str | None) -> ReconnectError:
+    why = code if code is not None and code in _ENDS else "whop_grant"
     return ReconnectError(
-        "Whop no longer accepts what was approved: it was withdrawn there, or its last renewal was lost.",
-        code="whop_grant",
-        remedy="Connect the company again; everything that was synced stays.",
+        _ENDS[why], code=why, remedy="Connect the company again; everything that was synced stays."
     )

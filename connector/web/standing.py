@@ -86,7 +86,8 @@ def _lost(found: Sequence[Standing]) -> Iterator[Need]:
     for one in found:
         if one.connection.status == "expired":
             title = f"{one.title}: access to Whop ended"
-            text = "Its syncs have stopped. What was synced stays in Twenty."
+            known = error_registry.entry(one.connection.ended_code or "reconnect")
+            text = f"{known.title}. Its syncs have stopped; what was synced stays in Twenty."
             yield Need("bad", "failed", title, text, connect_link(one.connection.id), "Reconnect")
 
 

@@ -563,7 +563,9 @@ def test_a_refused_token_is_renewed_once_and_the_request_repeated(whop: Whop) ->
 
     turn(whop.service.app, do="expire_access")
     fresh = whop.client.refresh(fresh.refresh, company_id=None)
-    session = RenewingSession(tokens.access, open_session=whop.session, renew=renew)
+    session = RenewingSession(
+        tokens.access, open_session=whop.session, renew=renew, shut_out=lambda _: pytest.fail("it is in")
+    )
 
     assert session.request("GET", "/accounts").status == 200
     assert session.request("GET", "/accounts").status == 200
@@ -571,9 +573,13 @@ def test_a_refused_token_is_renewed_once_and_the_request_repeated(whop: Whop) ->
 
 
 def test_a_fresh_token_that_is_refused_too_means_connecting_again(whop: Whop) -> None:
-    session = RenewingSession("whop_at_a", open_session=whop.session, renew=lambda _: "whop_at_b")
+    told: list[str] = []
+    session = RenewingSession(
+        "whop_at_a", open_session=whop.session, renew=lambda _: "whop_at_b", shut_out=told.append
+    )
 
     with pytest.raises(ReconnectError) as raised:
         session.request("GET", "/accounts")
 
-    assert raised.value.code == "whop_grant"
+    assert raised.value.code == "whop_shut_out"
+    assert told == ["whop_at_b"]

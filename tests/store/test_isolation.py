@@ -122,7 +122,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "grants.claim": lambda s, w, _: grants.claim(s, granted(w), owner="x", now=NOW, until=NOW + MINUTE),
     "grants.release": lambda s, w, _: grants.release(s, granted(w), owner="keeper-1"),
     "grants.renew": lambda s, w, _: grants.renew(s, granted(w), Renewed("stolen", "stolen", NOW)),
-    "grants.expire": lambda s, w, _: grants.expire(s, granted(w)),
+    "grants.expire": lambda s, w, _: grants.expire(s, granted(w), code="whop_grant", now=NOW),
     "hooks.retire_others": lambda s, w, a: hooks.retire_others(
         s, w, a.home.connection_id, "another", at=NOW + MINUTE
     ),

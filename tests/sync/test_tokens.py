@@ -565,8 +565,87 @@ def test_a_lost_answer_gives_the_claim_back_and_ends_in_connecting_again(scene: 
     assert raised.value.code == "whop_refresh_unanswered"
     assert kept(scene, made).refresh_claimed_by is None
     assert kept(scene, made).status == "active"
-    with pytest.raises(ReconnectError):
+    with pytest.raises(ReconnectError) as ended:
         live_token(keeper(scene), made)
+    now = kept(scene, made)
+    assert ended.value.code == "whop_refresh_lost"
+    assert (now.status, now.ended_code, now.ended_at) == ("expired", "whop_refresh_lost", scene.clock())
+
+
+def test_an_answer_that_whop_never_gave_is_asked_for_again(scene: Scene) -> None:
+    made = connected(scene)
+    scene.clock.advance(3600)
+    scene.whop.dial("POST /oauth/token", {"status": 503}, times=2)
+
+    for _ in range(2):
+        with pytest.raises(TryLaterError):
+            live_token(keeper(scene), made)
+
+    assert kept(scene, made).refresh_asked_at == scene.clock()
+    assert is_live(scene, live_token(keeper(scene), made))
+    assert kept(scene, made).refresh_asked_at is None
+
+
+def test_a_pause_that_whop_asks_for_is_no_lost_answer(scene: Scene) -> None:
+    made = connected(scene)
+    scene.clock.advance(3600)
+    scene.whop.dial("POST /oauth/token", {"status": 429})
+
+    with pytest.raises(TryLaterError):
+        live_token(keeper(scene), made)
+
+    assert kept(scene, made).refresh_asked_at is None
+
+
+def test_a_doubt_outlives_a_pause_that_whop_asks_for(scene: Scene) -> None:
+    made = connected(scene)
+    scene.clock.advance(3600)
+    scene.whop.dial("POST /oauth/token", {"cut": True, "after": True})
+    scene.whop.dial("POST /oauth/token", {"status": 429}, skip=1)
+
+    codes = []
+    for _ in range(3):
+        with pytest.raises((TryLaterError, ReconnectError)) as raised:
+            live_token(keeper(scene), made)
+        codes.append(raised.value.code)
+
+    assert codes == ["whop_refresh_unanswered", "whop_rate", "whop_refresh_lost"]
+
+
+def test_a_fresh_token_that_whop_refuses_ends_the_connection_with_that_reason(scene: Scene) -> None:
+    made = connected(scene)
+    reader = scene.parts.openers.reader(made)
+    scene.whop.dial("GET /accounts", {"status": 401}, times=None)
+
+    with pytest.raises(ReconnectError) as raised:
+        reader.account()
+
+    assert raised.value.code == "whop_shut_out"
+    assert (kept(scene, made).status, kept(scene, made).ended_code) == ("expired", "whop_shut_out")
+
+
+def test_a_refused_token_of_before_does_not_end_a_fresh_approval(scene: Scene) -> None:
+    made = connected(scene)
+    old = live_token(keeper(scene), made)
+    complete(scene, approve(scene, again=made.id))
+
+    tokens.shut_out(keeper(scene), made, old)
+
+    assert kept(scene, made).status == "active"
+
+
+def test_a_renewal_that_meets_a_disconnecting_leaves_nothing_alive_on_whop(scene: Scene) -> None:
+    made = connected(scene)
+    scene.clock.advance(3600)
+
+    def meanwhile() -> None:
+        with scene.parts.database.transaction() as session:
+            connections.disconnect(session, home(scene), made.id)
+
+    with pytest.raises(ReconnectError):
+        live_token(keeper(scene, client=counting(scene, before=meanwhile)), made)
+
+    assert turn(scene.whop.app)["live"] == 0
 
 
 def test_a_refusal_that_never_reached_whop_costs_nothing(scene: Scene) -> None:
@@ -632,7 +711,7 @@ def test_another_workspaces_grant_is_not_touched(scene: Scene) -> None:
 
     with scene.parts.database.transaction() as session:
         assert not grants.claim(session, foreign, owner="x", now=now, until=now + timedelta(minutes=1))
-        assert not grants.expire(session, foreign)
+        assert not grants.expire(session, foreign, code="whop_grant", now=now)
         grants.release(session, foreign, owner="x")
 
     assert kept(scene, made) == made

@@ -63,7 +63,7 @@ def of_refresh(refusal: Refusal) -> ConnectorError:
         return unanswered()
     if refusal.error == "invalid_grant":
         return ReconnectError(
-            "Whop no longer accepts what was approved: it was withdrawn there, or its last renewal was lost.",
+            "Whop no longer accepts what was approved: it was withdrawn there.",
             code="whop_grant",
             remedy="Connect the company again; everything that was synced stays.",
         )

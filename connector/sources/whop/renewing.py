@@ -10,11 +10,20 @@ from .client import Answer, Params, Session
 
 
 class RenewingSession:
-    """``open_session`` makes a session for a token; ``renew`` gives another in place of a refused one."""
+    """``open_session`` makes a session for a token; ``renew`` gives another in place of a refused one.
+
+    ``shut_out`` is told of a token that was refused though it came just now; it may raise.
+    """
 
     def __init__(
-        self, token: str, *, open_session: Callable[[str], Session], renew: Callable[[str], str]
+        self,
+        token: str,
+        *,
+        open_session: Callable[[str], Session],
+        renew: Callable[[str], str],
+        shut_out: Callable[[str], None],
     ) -> None:
+        self._shut_out = shut_out
         self._token = token
         self._open = open_session
         self._renew = renew
@@ -37,9 +46,10 @@ class RenewingSession:
         self._session = self._open(self._token)
         answer = self._session.request(method, path, params=params, headers=headers)
         if answer.status == 401:
+            self._shut_out(self._token)
             raise ReconnectError(
                 "Whop no longer lets us in with what was approved.",
-                code="whop_grant",
+                code="whop_shut_out",
                 remedy="Connect the company again; everything that was synced stays.",
             )
         return answer

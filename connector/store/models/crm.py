@@ -58,6 +58,12 @@ connection = Table(
     #: Who asks Whop for a new access token now; null when nobody does. Void after refresh_claimed_until.
     Column("refresh_claimed_by", String(64)),
     Column("refresh_claimed_until", UtcDateTime),
+    #: When Whop was first asked for a new token without an answer being known; null when none is open. Set
+    #: before the request goes out: who finds it after a crash knows that the refresh token may be used up.
+    Column("refresh_asked_at", UtcDateTime),
+    #: Why and when its access ended: an error code; null while it is active, and after disconnecting.
+    Column("ended_code", String(40)),
+    Column("ended_at", UtcDateTime),
     #: active, expired or revoked.
     Column("status", String(10), nullable=False),
     #: Whether an admin stopped its syncs for the time being.
