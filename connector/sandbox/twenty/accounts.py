@@ -19,6 +19,18 @@ class ForbiddenResource(Exception):
     """What this door says to nobody, and to a key that asks for a person's things (014, 042, 067, 886)."""
 
 
+#: The whole answer then.
+FORBIDDEN_RESOURCE: Args = {
+    "errors": [
+        {
+            "message": "Forbidden resource",
+            "extensions": {"code": "FORBIDDEN", "userFriendlyMessage": "An error occurred."},
+        }
+    ],
+    "data": None,
+}
+
+
 def _person(resolve: Resolve) -> Resolve:
     """For people and for applications that act for them."""
 

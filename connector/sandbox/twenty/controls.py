@@ -1,10 +1,12 @@
 """/sandbox/…: what tests turn and read; open to all who reach the sandbox, unknown to the connector."""
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, Response, request
 
 from connector.sandbox.twenty import wire
+from connector.sandbox.twenty.postman import Postman
 from connector.sandbox.twenty.turns import TURNS, Turn
 from connector.sandbox.twenty.world import World
 
@@ -33,6 +35,11 @@ def blueprint(world: World) -> Blueprint:
     for name, turn in TURNS.items():
         doors.add_url_rule(f"/{name}", name, _turning(world, turn), methods=["POST"])
 
+    @doors.post("/webhooks")
+    def webhooks() -> Response:
+        """Without the lock: who receives them may ask the sandbox meanwhile."""
+        return wire.reply(200, _turn_webhooks(world.postman, request.get_json()))
+
     @doors.get("/records/<plural>")
     def records(plural: str) -> Response:
         with world.lock:
@@ -55,3 +62,16 @@ def _turning(world: World, turn: Turn) -> Callable[[], Response]:
         return wire.reply(200, told)
 
     return turned
+
+
+def _turn_webhooks(postman: Postman, given: dict[str, Any]) -> dict[str, Any]:
+    """{"held"?: bool, "do"?: release (with "order"?: places of what waits) or flush}.
+
+    `flush` waits until all that was let go is delivered. Gives what waits, and what became of the rest.
+    """
+    postman.held = given.get("held", postman.held)
+    if given.get("do") == "release":
+        postman.release(given.get("order"))
+    if given.get("do") == "flush":
+        postman.flush()
+    return {"waiting": [letter.body for letter in postman.waiting], "sent": postman.sent()}

@@ -6,7 +6,8 @@ Always HTTP 200, errors included, except for what never reaches the executor (43
 from collections.abc import Callable
 from typing import Any
 
-from connector.sandbox.twenty import merging, records, removals
+from connector.sandbox.twenty import merging, records, removals, workflows
+from connector.sandbox.twenty.accounts import FORBIDDEN_RESOURCE, ForbiddenResource
 from connector.sandbox.twenty.duplicates import duplicates
 from connector.sandbox.twenty.filters import compile_filter
 from connector.sandbox.twenty.paging import Page, Window, cursor, page, read_order
@@ -47,6 +48,8 @@ def execute(session: Session, body: Any, spend: Callable[[], None]) -> dict[str,
     for pick in operation.picks:
         try:
             data[pick.key] = _root(session, pick, pick.args(variables), spend)
+        except ForbiddenResource:
+            return FORBIDDEN_RESOURCE
         except Refusal as refusal:
             data[pick.key] = None
             errors.append(refusal.graphql())
@@ -72,6 +75,7 @@ def _refuse_roots(session: Session, operation: Operation) -> dict[str, Any] | No
 def _known(session: Session, name: str) -> bool:
     return (
         name in session.workspace.roots
+        or name in workflows.ACTIONS
         or name in ("__schema", "__typename")
         or _listed(session, name) is not None
     )
@@ -96,6 +100,8 @@ def _root(session: Session, pick: Pick, args: Args, spend: Callable[[], None]) -
     spend()
     if session.caller.role is None:
         raise nobody_graphql()
+    if pick.name in workflows.ACTIONS:
+        return workflows.turn(session, pick.name, args)
     listed = _listed(session, pick.name)
     if listed:
         session.may("Read", listed)

@@ -31,6 +31,7 @@ def merge(
     moment = clock.after(survivor["updatedAt"], session.now())
     merged_row = {**merged_row, "updatedAt": moment, "updatedBy": session.actor()}
     table.put(merged_row)
+    session.tell("updated", shape, merged_row, survivor)
     return merged_row
 
 
@@ -73,4 +74,6 @@ def _move_children(session: Session, shape: Shape, loser: str, survivor: str) ->
         for row_id in sorted(table.find((relation.join,), (loser,))):
             row = table.rows[row_id]
             moment = clock.after(row["updatedAt"], session.now())
-            table.put({**row, relation.join: survivor, "updatedAt": moment})
+            moved = {**row, relation.join: survivor, "updatedAt": moment}
+            table.put(moved)
+            session.tell("updated", table.shape, moved, row)

@@ -7,7 +7,7 @@ New workspaces answer plain (`{data: […]}`, a flat object); older ones wrap (`
 from collections.abc import Callable
 from typing import Any
 
-from connector.sandbox.twenty import changes
+from connector.sandbox.twenty import changes, views, webhooks
 from connector.sandbox.twenty.refusals import Refusal, coded
 from connector.sandbox.twenty.session import Session
 from connector.sandbox.twenty.values import is_uuid
@@ -21,11 +21,16 @@ KEPT = ("defaultValue", "options", "imageIdentifierFieldMetadataId")
 def answer(
     session: Session, method: str, path: str, query: dict[str, str], body: Any, *, plain: bool
 ) -> Answer:
-    """Answer `method /rest/metadata/{path}`; needs the permission DATA_MODEL (446)."""
+    """Answer `method /rest/metadata/{path}`; objects and fields need the permission DATA_MODEL (446)."""
+    kind, _, identity = path.strip("/").partition("/")
+    given = body if isinstance(body, dict) else {}
+    if kind in views.KINDS:
+        return views.answer(session, method, kind, identity, query, given)
+    if kind == "webhooks":
+        return webhooks.answer(session, method, identity, given)
     if session.caller.kind == "app" and session.caller.role is None:
         raise coded(f"Could not find application {new_id()}", "APPLICATION_NOT_FOUND", 404)
     session.need("DATA_MODEL", status=403)
-    kind, _, identity = path.strip("/").partition("/")
     if kind not in ("objects", "fields"):
         raise Refusal(f"Cannot {method} /rest/metadata/{path}", 404, "NOT_FOUND")
     if method == "GET" and not identity:
@@ -33,7 +38,7 @@ def answer(
     act = _ACTS.get((method, kind, bool(identity)))
     if act is None:
         raise Refusal(f"Cannot {method} /rest/metadata/{path}", 404, "NOT_FOUND")
-    status, name, wire = act(session, identity, body if isinstance(body, dict) else {})
+    status, name, wire = act(session, identity, given)
     return status, wire if plain else {"data": {name: wire}}
 
 

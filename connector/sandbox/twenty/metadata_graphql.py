@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from connector.sandbox.twenty import accounts, changes
-from connector.sandbox.twenty.accounts import ForbiddenResource
+from connector.sandbox.twenty import accounts, changes, views, webhooks
+from connector.sandbox.twenty.accounts import FORBIDDEN_RESOURCE, ForbiddenResource
 from connector.sandbox.twenty.complaints import SchemaRefusal, ShapeRefusal
 from connector.sandbox.twenty.queries import Pick, QuerySyntaxError, read_query
 from connector.sandbox.twenty.refusals import Refusal
@@ -12,12 +12,6 @@ from connector.sandbox.twenty.session import Session
 from connector.sandbox.twenty.workspace import Entry, Workspace
 
 Args = dict[str, Any]
-
-
-def forbidden() -> dict[str, Any]:
-    """What this door says to nobody, and to an API key that asks for a person's things (014, 067)."""
-    extensions = {"code": "FORBIDDEN", "userFriendlyMessage": "An error occurred."}
-    return {"errors": [{"message": "Forbidden resource", "extensions": extensions}], "data": None}
 
 
 def execute(session: Session, body: Any) -> dict[str, Any]:
@@ -34,7 +28,7 @@ def execute(session: Session, body: Any) -> dict[str, Any]:
         try:
             data[pick.key] = _cut(resolve(session, pick.args(variables)), pick.picks)
         except ForbiddenResource:
-            return forbidden()
+            return FORBIDDEN_RESOURCE
         except (Refusal, SchemaRefusal) as refusal:
             return {"errors": [refusal.graphql()], "data": None}
         except ShapeRefusal as refusal:
@@ -138,6 +132,8 @@ def _change(act: Callable[[Session, Args], Entry]) -> Callable[[Session, Args], 
 
 _ROOTS: dict[str, Callable[[Session, Args], Any]] = {
     **accounts.ROOTS,
+    **views.ROOTS,
+    **webhooks.ROOTS,
     "objects": _objects,
     "fields": _fields,
     "object": lambda session, args: _object_node(

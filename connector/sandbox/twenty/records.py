@@ -100,6 +100,7 @@ def _insert(session: Session, shape: Shape, changes: list[Row]) -> list[Row]:
     for row in rows:
         row["position"] = _position(table, row["position"])
         table.put(row)
+        session.tell("created", shape, row)
     session.count("created", shape, len(rows))
     return rows
 
@@ -193,5 +194,6 @@ def _write(session: Session, shape: Shape, row_id: str, change: Row) -> Row:
             _check_unique(shape, table, unique.path, unique.label, row)
     _check_references(session, shape, row, [join for join in change if join in shape.joins])
     table.put(row)
+    session.tell("updated", shape, row, old)
     session.count("updated", shape, 1)
     return row

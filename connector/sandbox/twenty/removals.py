@@ -66,7 +66,9 @@ def _mark(session: Session, shape: Shape, row: Row, *, deleted: bool) -> Row:
     moment = clock.after(row["updatedAt"], session.now())
     new = {**row, "deletedAt": moment if deleted else None, "updatedAt": moment, "updatedBy": session.actor()}
     session.workspace.table(shape).put(new)
-    session.count("deleted" if deleted else "restored", shape, 1)
+    action = "deleted" if deleted else "restored"
+    session.tell(action, shape, new, row)
+    session.count(action, shape, 1)
     for child, rows, cascade, _join in _children(session, shape, row["id"]):
         for each in rows:
             if cascade and (each["deletedAt"] is None) == deleted:
@@ -83,6 +85,7 @@ def _destroy(session: Session, shape: Shape, row: Row) -> None:
             else:
                 session.workspace.table(child).put({**each, join: None})
     session.workspace.table(shape).drop(row["id"])
+    session.tell("destroyed", shape, row)
     session.count("destroyed", shape, 1)
 
 

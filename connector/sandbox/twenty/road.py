@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from connector.sandbox.twenty import graphql, metadata, metadata_graphql, pace, rest, wire
+from connector.sandbox.twenty.accounts import FORBIDDEN_RESOURCE
 from connector.sandbox.twenty.auth import AuthRefusal
 from connector.sandbox.twenty.complaints import SchemaRefusal, ShapeRefusal
 from connector.sandbox.twenty.oauth_errors import OAuthError
@@ -105,7 +106,7 @@ def _gql(refusal: Any) -> Answer:
 
 def _meta_gql(refusal: Any) -> Answer:
     if isinstance(refusal, AuthRefusal) and refusal.missing:
-        return 200, metadata_graphql.forbidden()
+        return 200, FORBIDDEN_RESOURCE
     return _gql(refusal)
 
 
@@ -170,6 +171,7 @@ class Road:
         try:
             return work(session, body)
         finally:
+            world.aftermath(session)
             world.stats.rows(session.work)
             self._seconds = pace.seconds(session.work)
 

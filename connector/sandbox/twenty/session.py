@@ -2,13 +2,25 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from connector.sandbox.twenty import clock, roles
 from connector.sandbox.twenty.callers import Caller, system
 from connector.sandbox.twenty.oauth_grants import Grants
 from connector.sandbox.twenty.refusals import denied
 from connector.sandbox.twenty.shape import Row, Shape
+
+#: Fields whose change alone is no event.
+SILENT = ("updatedAt", "updatedBy", "searchVector", "position")
+
+
+class Happening(NamedTuple):
+    """What a request did to one record; `fields` are those that changed."""
+
+    action: str
+    shape: Shape
+    row: Row
+    fields: tuple[str, ...] = ()
 
 
 class Session:
@@ -18,6 +30,7 @@ class Session:
         self.caller, self.cap, self._time, self.grants = caller, cap, time, grants
         self.workspace = caller.workspace
         self.work: Counter[tuple[str, str]] = Counter()
+        self.happened: list[Happening] = []
 
     def now(self) -> str:
         return clock.iso(int(self._time() * 1000))
@@ -31,6 +44,14 @@ class Session:
 
     def count(self, what: str, shape: Shape, rows: int) -> None:
         self.work[what, shape.singular] += rows
+
+    def tell(self, action: str, shape: Shape, row: Row, before: Row | None = None) -> None:
+        """Note what happened to a record, unless it is an update that changed nothing (661)."""
+        fields = tuple(
+            name for name in row if name not in SILENT and before and row[name] != before.get(name)
+        )
+        if action != "updated" or fields:
+            self.happened.append(Happening(action, shape, row, fields))
 
     def need(self, flag: str, status: int = 400) -> None:
         """Refuse a caller whose role lacks a permission flag."""

@@ -236,14 +236,44 @@ OBJECTS: tuple[Standard, ...] = (
     ),
 )
 
+WORKFLOW_STATUSES = _options(
+    ("DRAFT", "Draft", "yellow"), ("ACTIVE", "Active", "green"), ("DEACTIVATED", "Deactivated", "gray")
+)
+OBJECTS += (
+    Standard(
+        "workflow",
+        "workflows",
+        "Workflow",
+        "Workflows",
+        "IconSettingsAutomation",
+        True,
+        (
+            _own("TEXT", "name", "Name", "The workflow name", "IconSettingsAutomation"),
+            _own("TEXT", "lastPublishedVersionId", "Last published Version Id", isNullable=True),
+            _own("MULTI_SELECT", "statuses", "Statuses", options=WORKFLOW_STATUSES),
+        ),
+    ),
+    Standard(
+        "workflowVersion",
+        "workflowVersions",
+        "Workflow Version",
+        "Workflow Versions",
+        "IconVersions",
+        True,
+        (
+            _own("TEXT", "name", "Name", "The workflow version name", "IconSettingsAutomation"),
+            _own("RAW_JSON", "trigger", "Version trigger"),
+            _own("RAW_JSON", "steps", "Version steps"),
+            _own("SELECT", "status", "Version status", defaultValue="'DRAFT'", options=WORKFLOW_STATUSES),
+        ),
+    ),
+)
 OBJECTS += tuple(
     Standard(name, f"{name}s", label, f"{label}s", "IconSettings", True, ())
     for name, label in (
         ("dashboard", "Dashboard"),
         ("messageCampaign", "Message Campaign"),
         ("messageList", "Message List"),
-        ("workflow", "Workflow"),
-        ("workflowVersion", "Workflow Version"),
         ("workflowRun", "Workflow Run"),
     )
 )

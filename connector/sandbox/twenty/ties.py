@@ -50,6 +50,7 @@ TIES: tuple[Tie, ...] = (
         "Calendar Event Participants",
     ),
     Tie("messageParticipant", "person", "Person", "person", "messageParticipants", "Message Participants"),
+    Tie("workflowVersion", "workflow", "Workflow", "workflow", "versions", "Versions", "CASCADE"),
     Tie("messageListMember", "person", "Person", "person", "listMemberships", "Lists"),
 )
 

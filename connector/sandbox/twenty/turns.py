@@ -90,4 +90,9 @@ def _oauth(world: World, given: dict[str, Any]) -> dict[str, Any]:
     return {**times, **asdict(server), "clients": list(grants.clients)}
 
 
-TURNS: dict[str, Turn] = {"keys": _key, "users": _user, "roles": _role, "oauth": _oauth}
+TURNS: dict[str, Turn] = {
+    "keys": _key,
+    "users": _user,
+    "roles": _role,
+    "oauth": _oauth,
+}

@@ -10,7 +10,7 @@ Entry = dict[str, Any]
 #: A person: ids of the user, of the seat here and of the member record; e-mail, names, role.
 User = dict[str, Any]
 #: What is kept of a workspace beside its rows, by attribute.
-KEPT = ("version", "keys", "objects", "roles", "users")
+KEPT = ("version", "keys", "objects", "roles", "users", "layout", "webhooks")
 
 
 class Workspace:
@@ -29,6 +29,8 @@ class Workspace:
         self.keys: dict[str, dict[str, Any]] = {}
         self.roles: dict[str, dict[str, Any]] = {}
         self.users: dict[str, User] = {}
+        self.layout: dict[str, dict[str, Any]] = {}
+        self.webhooks: dict[str, Any] = {}
         self.plurals: dict[str, Shape] = {}
         self.singulars: dict[str, Shape] = {}
         self.roots: dict[str, tuple[str, Shape]] = {}

@@ -8,15 +8,17 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from connector.sandbox.twenty import auth, callers, people
+from connector.sandbox.twenty import auth, callers, people, workflows
 from connector.sandbox.twenty.auth import Gate
 from connector.sandbox.twenty.dials import Dials
 from connector.sandbox.twenty.journal import Journal
 from connector.sandbox.twenty.limits import Limiter
 from connector.sandbox.twenty.oauth_grants import Grants
+from connector.sandbox.twenty.postman import Postman
 from connector.sandbox.twenty.schema import furnish
 from connector.sandbox.twenty.session import Session
 from connector.sandbox.twenty.stats import Stats
+from connector.sandbox.twenty.webhooks import letters
 from connector.sandbox.twenty.workspace import Workspace, new_id
 
 NAMES = ("Acme", "Globex", "Initech", "Umbrella")
@@ -41,13 +43,15 @@ class Server:
     oauth: bool = True
     front_url: str | None = None
     multi_workspace: bool = False
+    #: Whether workflows may run code: only then does the prefilled one make companies.
+    code_steps: bool = False
 
 
 class World:
     def __init__(self, settings: Settings, folder: Path | None, workspaces: int) -> None:
         self.settings, self.lock = settings, RLock()
         self.journal, self.limiter = Journal(folder), Limiter(settings.now)
-        self.dials, self.stats = Dials(), Stats()
+        self.dials, self.stats, self.postman = Dials(), Stats(), Postman(settings.now)
         self.secret, self.server = self._secret(), Server()
         self.grants = Grants(self.journal.read("oauth"), self.secret, settings.now)
         self.workspaces = self._workspaces(workspaces)
@@ -79,6 +83,7 @@ class World:
         else:
             furnish(workspace)
             auth.new_key(workspace, "admin", "Whop sync", int(self.settings.now()))
+            workflows.furnish(self.system(workspace))
         if not workspace.users:
             domain = f"{name.lower()}.test"
             people.add(self.system(workspace), f"admin@{domain}", "admin")
@@ -89,6 +94,13 @@ class World:
     def system(self, workspace: Workspace) -> Session:
         """The server itself at work in a workspace."""
         return Session(callers.system(workspace), 1, self.settings.now, self.grants)
+
+    def aftermath(self, session: Session) -> None:
+        """What follows from what a request did: workflows, then webhooks."""
+        if self.server.code_steps:
+            workflows.run(session)
+        if session.workspace.webhooks:
+            self.postman.take(letters(session))
 
     def nth(self, which: Any) -> Workspace:
         """A workspace by position or id; the first if None."""
