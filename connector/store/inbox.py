@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, Update, select, update
 
 from connector.store.db import Session, insert_new, many
 from connector.store.models import event_inbox
 
-Settled = Literal["done", "ignored", "parked"]
+Settled = Literal["done", "ignored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,6 @@ class InboxEvent:
     occurred_at: datetime | None = None
     state: str = "pending"
     attempts: int = 0
-    claimed_by: str | None = None
-    claimed_until: datetime | None = None
     settled: bool = False
     settled_at: datetime | None = None
     reason: str | None = None
@@ -58,30 +56,64 @@ def add(session: Session, new: Sequence[InboxEvent]) -> int:
 def pending(
     session: Session, workspace_id: str, connection_id: str, now: datetime, limit: int
 ) -> list[InboxEvent]:
-    """The connection's events whose time has come and that nobody is at, in the order they arrived."""
+    """The connection's events whose time has come, in the order they arrived."""
     query = select(event_inbox).where(
-        event_inbox.c.connection_id == connection_id,
-        event_inbox.c.workspace_id == workspace_id,
-        event_inbox.c.state == "pending",
-        event_inbox.c.due_at <= now,
-        or_(event_inbox.c.claimed_until.is_(None), event_inbox.c.claimed_until < now),
+        *_of(workspace_id, connection_id), event_inbox.c.state == "pending", event_inbox.c.due_at <= now
     )
     rows = session.execute(query.order_by(event_inbox.c.id).limit(limit))
     return [InboxEvent(**row._mapping) for row in rows]
 
 
-def settle(session: Session, workspace_id: str, ids: Iterable[int], state: Settled) -> int:
-    """End these events and release them; how many were not settled before.
+def settle(
+    session: Session,
+    workspace_id: str,
+    ids: Iterable[int],
+    state: Settled,
+    *,
+    now: datetime,
+    run: int | None = None,
+    reason: str | None = None,
+) -> int:
+    """End these events; how many were not settled before. What stood in their way is forgotten."""
+    values = {"state": state, "settled": True, "settled_at": now, "run": run, "reason": reason, "error": None}
+    return session.execute(_unsettled(workspace_id, ids).values(values)).rowcount
 
-    A parked event is set aside, not settled: it can still become done or ignored.
-    """
-    result = session.execute(
-        update(event_inbox)
-        .where(
-            event_inbox.c.id.in_(list(ids)),
-            event_inbox.c.workspace_id == workspace_id,
-            event_inbox.c.settled.is_(False),
-        )
-        .values(state=state, settled=state != "parked", claimed_by=None, claimed_until=None)
+
+def put_off(session: Session, workspace_id: str, ids: Iterable[int], due_at: datetime) -> int:
+    """Look at these again at a time, without blame: something else has to be through first."""
+    return session.execute(_unsettled(workspace_id, ids).values(due_at=due_at)).rowcount
+
+
+def fail(
+    session: Session,
+    workspace_id: str,
+    id_: int,
+    error: Mapping[str, Any],
+    *,
+    due_at: datetime | None,
+    run: int | None = None,
+) -> int:
+    """A failure of this event: tried again at ``due_at``, or parked for a person where that is None."""
+    values: dict[str, Any] = {"error": dict(error), "attempts": event_inbox.c.attempts + 1, "run": run}
+    values |= {"state": "parked"} if due_at is None else {"due_at": due_at}
+    return session.execute(_unsettled(workspace_id, [id_]).values(values)).rowcount
+
+
+def replay(session: Session, workspace_id: str, ids: Iterable[int], now: datetime) -> int:
+    """Have these events taken again from the start, whatever became of them; how many."""
+    here = (event_inbox.c.id.in_(list(ids)), event_inbox.c.workspace_id == workspace_id)
+    fresh = {"state": "pending", "settled": False, "settled_at": None, "attempts": 0, "due_at": now}
+    forgotten = {"reason": None, "error": None, "run": None}
+    return session.execute(update(event_inbox).where(*here).values(fresh | forgotten)).rowcount
+
+
+def _of(workspace_id: str, connection_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (event_inbox.c.connection_id == connection_id, event_inbox.c.workspace_id == workspace_id)
+
+
+def _unsettled(workspace_id: str, ids: Iterable[int]) -> Update:
+    return update(event_inbox).where(
+        event_inbox.c.id.in_(list(ids)),
+        event_inbox.c.workspace_id == workspace_id,
+        event_inbox.c.settled.is_(False),
     )
-    return result.rowcount

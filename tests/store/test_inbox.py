@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ def pending(database: Database, home: Home, *, now: Any = NOW, limit: int = 100)
 
 def settle(database: Database, home: Home, ids: list[int | None], state: inbox.Settled = "done") -> int:
     with database.transaction() as session:
-        return inbox.settle(session, home.workspace_id, [id_ for id_ in ids if id_ is not None], state)
+        given = [id_ for id_ in ids if id_ is not None]
+        return inbox.settle(session, home.workspace_id, given, state, now=NOW, run=7)
 
 
 def test_a_kept_event_comes_back_byte_for_byte(database: Database) -> None:
@@ -102,15 +104,7 @@ def test_an_event_is_pending_once_its_time_has_come(database: Database) -> None:
     assert len(pending(database, home, now=NOW + SECOND)) == 1
 
 
-def test_an_event_that_somebody_is_at_is_not_pending(database: Database) -> None:
-    home = a_home(database)
-    add_event(database, an_event(home, claimed_by="drain-1", claimed_until=NOW + MINUTE))
-
-    assert pending(database, home, now=NOW + MINUTE) == []
-    assert len(pending(database, home, now=NOW + MINUTE + SECOND)) == 1
-
-
-@pytest.mark.parametrize("state", ["done", "ignored", "parked"])
+@pytest.mark.parametrize("state", ["done", "ignored"])
 def test_a_settled_event_is_pending_no_more(database: Database, state: inbox.Settled) -> None:
     home = a_home(database)
     for id_ in ("msg_1", "msg_2"):
@@ -132,13 +126,59 @@ def test_an_event_is_settled_only_once(database: Database) -> None:
     assert settle(database, home, ids, "ignored") == 0
 
 
-def test_a_parked_event_can_still_be_settled(database: Database) -> None:
+def fail(database: Database, home: Home, id_: int | None, due_at: datetime | None) -> None:
+    assert id_ is not None
+    with database.transaction() as session:
+        assert inbox.fail(session, home.workspace_id, id_, {"code": "crm_bad_value"}, due_at=due_at) == 1
+
+
+def test_a_failure_is_counted_and_waits_for_its_time(database: Database) -> None:
     home = a_home(database)
     add_event(database, an_event(home))
-    ids = [event.id for event in pending(database, home)]
-    settle(database, home, ids, "parked")
+    (event,) = pending(database, home)
 
-    assert settle(database, home, ids, "done") == 1
+    fail(database, home, event.id, NOW + MINUTE)
+
+    assert pending(database, home) == []
+    (later,) = pending(database, home, now=NOW + MINUTE)
+    assert (later.attempts, later.error) == (1, {"code": "crm_bad_value"})
+
+
+def test_a_parked_event_waits_for_a_person_and_can_be_taken_again(database: Database) -> None:
+    home = a_home(database)
+    add_event(database, an_event(home))
+    (event,) = pending(database, home)
+    fail(database, home, event.id, None)
+    assert pending(database, home, now=NOW + MINUTE * 60) == []
+
+    with database.transaction() as session:
+        assert inbox.replay(session, home.workspace_id, [event.id or 0], NOW) == 1
+
+    assert pending(database, home) == [event]
+
+
+def test_an_event_that_is_done_can_be_taken_again_too(database: Database) -> None:
+    home = a_home(database)
+    add_event(database, an_event(home))
+    (event,) = pending(database, home)
+    settle(database, home, [event.id])
+
+    with database.transaction() as session:
+        inbox.replay(session, home.workspace_id, [event.id or 0], NOW)
+
+    assert pending(database, home) == [event]
+
+
+def test_an_event_that_is_put_off_is_not_blamed(database: Database) -> None:
+    home = a_home(database)
+    add_event(database, an_event(home))
+    (event,) = pending(database, home)
+
+    with database.transaction() as session:
+        inbox.put_off(session, home.workspace_id, [event.id or 0], NOW + SECOND)
+
+    assert pending(database, home) == []
+    assert pending(database, home, now=NOW + SECOND)[0].attempts == 0
 
 
 def test_settling_nothing_is_no_mistake(database: Database) -> None:

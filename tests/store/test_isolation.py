@@ -18,6 +18,7 @@ from connector.errors import ConnectorError, RecordError
 from connector.store import (
     audit,
     connections,
+    drains,
     grants,
     hooks,
     inbox,
@@ -129,7 +130,15 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "hooks.drop_secret": lambda s, w, a: hooks.drop_secret(s, w, a.home.connection_id, "secret-of-a"),
     "hooks.secrets": lambda s, w, a: hooks.secrets(s, w, a.home.connection_id),
     "hooks.refusals": lambda s, w, a: hooks.refusals(s, w, a.home.connection_id, NOW - MINUTE * 60),
-    "inbox.settle": lambda s, w, a: inbox.settle(s, w, [a.event_row], "done"),
+    "inbox.settle": lambda s, w, a: inbox.settle(s, w, [a.event_row], "done", now=NOW),
+    "inbox.put_off": lambda s, w, a: inbox.put_off(s, w, [a.event_row], NOW + MINUTE),
+    "inbox.fail": lambda s, w, a: inbox.fail(s, w, a.event_row, {}, due_at=None),
+    "inbox.replay": lambda s, w, a: inbox.replay(s, w, [a.event_row], NOW + MINUTE),
+    "drains.lease": lambda s, w, a: drains.lease(s, w, "granted-connection", **AT_ONCE),
+    "drains.renew": lambda s, w, a: drains.renew(s, w, a.home.connection_id, owner="drain-1", until=NOW),
+    "drains.release": lambda s, w, a: drains.release(
+        s, w, a.home.connection_id, owner="drain-1", due_at=NOW, tries=3
+    ),
 }
 
 _OPERATOR = "for the operator's commands, which know no workspace yet"
@@ -159,6 +168,7 @@ EXEMPT = {
     "runs.log": "only adds; the entries carry the workspace of the run that is given",
     "links.keep": "the caller must hold the links' claims, and names itself as their owner",
     "inbox.add": "only adds; the new rows name their workspace",
+    "drains.waiting": "passes on the ids of connections whose events wait, over all workspaces",
     "hooks.add_secret": "only adds; the new row names its workspace",
     "hooks.hook": "for the webhook door, which knows a connection's id and nothing else yet",
     "hooks.hooks_of_company": "for the webhook door: the app serves every workspace that has the company",
@@ -173,6 +183,7 @@ EXEMPT = {
 }
 
 
+AT_ONCE: dict[str, Any] = {"owner": "x", "now": NOW, "until": NOW + MINUTE}
 VISITOR = Visitor("operator-1", "browser-1")
 
 
@@ -281,6 +292,7 @@ def workspace_a(database: Database) -> World:
         audit.record(session, NewEvent("connect", NOW, workspace_id=workspace.id, about={"company": "of-a"}))
     with database.transaction() as session:
         add_grants(session)
+        drains.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "drain-1"})
     assert link.id is not None
     assert event.id is not None
     return World(home, run.number, link.id, event.id)

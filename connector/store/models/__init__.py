@@ -8,12 +8,13 @@ from __future__ import annotations
 from connector.store.db import metadata
 from connector.store.models.access import audit_event, operator, sign_in_link, web_session
 from connector.store.models.crm import connection, pending_authorization, workspace
-from connector.store.models.events import event_inbox, webhook_refusal, webhook_secret
+from connector.store.models.events import drain, event_inbox, webhook_refusal, webhook_secret
 from connector.store.models.records import link, sync_log_entry, sync_run
 
 __all__ = [
     "audit_event",
     "connection",
+    "drain",
     "event_inbox",
     "link",
     "metadata",

@@ -41,8 +41,6 @@ event_inbox = Table(
     Column("state", String(10), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("due_at", UtcDateTime, nullable=False),
-    Column("claimed_by", String(64)),
-    Column("claimed_until", UtcDateTime),
     Column("settled", Boolean, nullable=False, default=False),
     Column("settled_at", UtcDateTime),
     #: Why it was ignored; null otherwise.
@@ -89,4 +87,19 @@ webhook_refusal = Table(
     Column("last_address", String(50), nullable=False),
     UniqueConstraint("connection_id", "hour", "reason"),
     Index("ix_webhook_refusal_workspace_id", "workspace_id", "hour"),
+)
+
+#: Who works on a connection's events now: one at a time.
+drain = Table(
+    "drain",
+    metadata,
+    Column("connection_id", Id, ForeignKey("connection.id"), primary_key=True),
+    Column("workspace_id", Id, ForeignKey("workspace.id"), nullable=False),
+    #: Null when nobody does. Void after lease_until.
+    Column("owner", String(64)),
+    Column("lease_until", UtcDateTime),
+    #: Not before: the CRM or Whop asked for patience.
+    Column("due_at", UtcDateTime, nullable=False),
+    #: How often in a row that was so.
+    Column("tries", Integer, nullable=False, default=0),
 )
