@@ -12,17 +12,18 @@ from pathlib import Path
 
 from redis import Redis
 
-from connector import __version__, config, jobqueue, logs
+from connector import __version__, budget, config, jobqueue, logs
+from connector.budget import Budgets, Slots, Standing, Terms
 from connector.config import Settings
 from connector.core.naming import Names
-from connector.crms.twenty.client import TwentyClient
+from connector.crms.twenty.client import LIMITS, TwentyClient
 from connector.crms.twenty.fields import CATALOGUE as CRM
 from connector.crms.twenty.schema import TwentySchema
 from connector.crms.twenty.writer import DEFAULT_BATCH, TwentyWriter
 from connector.errors import ReconnectError, SettingError
 from connector.mapping_files import MappingSet, load_all
 from connector.outbound import AllowList, Door, OutboundSession
-from connector.ports import Reader, SchemaKeeper, Writer
+from connector.ports import Budget, Lane, Reader, SchemaKeeper, Writer
 from connector.sources.whop import Session, headers, scopes
 from connector.sources.whop.catalogue import CATALOGUE as WHOP
 from connector.sources.whop.oauth import App, WhopOAuth
@@ -40,6 +41,8 @@ from connector.vault import Vault
 _SLACK = timedelta(seconds=60)
 _BLOCK_RECORDS = 1_000  # what one look-up of the CRM covers: some 0.2 s there, and a second of work here
 
+_CRM_BUDGET = Terms("Twenty", code="crm_rate_limit", limits=LIMITS)
+
 SHIPPED_MAPPINGS = Path(__file__).parent.parent / "mappings"
 
 
@@ -51,6 +54,7 @@ class Parts:
     database: Database
     redis: Redis
     bell: jobqueue.QuickBell
+    budgets: Budgets
     vault: Vault
     door: Door
     mappings: MappingSet
@@ -63,6 +67,7 @@ class Parts:
         self.database.close()
         self.door.close()
         self.bell.close()
+        self.budgets.close()
         self.redis.close()
 
 
@@ -83,7 +88,12 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Parts:
     return build(settings)
 
 
-def build(settings: Settings, *, pause: Callable[[float], None] = time.sleep) -> Parts:
+def build(
+    settings: Settings,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    tick: Callable[[], float] = time.monotonic,
+) -> Parts:
     """Join ports and adapters. Raises MappingFileError for mapping files that do not load."""
     if not settings.redis_url:
         raise SettingError(["REDIS_URL: expected the address of a Redis server; `flask up` starts one."])
@@ -111,7 +121,8 @@ def build(settings: Settings, *, pause: Callable[[float], None] = time.sleep) ->
         lease=timedelta(seconds=settings.http_connect_timeout_seconds + settings.http_read_timeout_seconds)
         + _SLACK,
     )
-    openers = Openers(settings, door, vault, pause, keeper)
+    budgets = Budgets(budget.client(settings.redis_url), pause=pause, tick=tick)
+    openers = Openers(settings, door, vault, pause, keeper, budgets)
     tools = Tools(
         database=database,
         mappings=tuple(loaded),
@@ -133,7 +144,7 @@ def build(settings: Settings, *, pause: Callable[[float], None] = time.sleep) ->
         open_reader=openers.approved_reader,
     )
     bell = jobqueue.QuickBell(settings.redis_url)
-    return Parts(settings, database, redis, bell, vault, door, loaded, openers, tools, desk)
+    return Parts(settings, database, redis, bell, budgets, vault, door, loaded, openers, tools, desk)
 
 
 def _app(settings: Settings) -> App:
@@ -144,6 +155,10 @@ def _app(settings: Settings) -> App:
         oauth_url=settings.whop_oauth_url,
         secret=settings.whop_client_secret,
     )
+
+
+def _crm_key(workspace_id: str, credential: str) -> str:
+    return f"crm:{workspace_id}:{credential}"
 
 
 def _whop(settings: Settings, door: Door, credential: str) -> Session:
@@ -159,6 +174,7 @@ class Openers:
     vault: Vault
     pause: Callable[[float], None]
     keeper: tokens.Keeper
+    budgets: Budgets
 
     def reader(self, connection: Connection) -> Reader:
         """The source side of a connection. Raises ReconnectError when it was disconnected."""
@@ -195,10 +211,10 @@ class Openers:
         size = self.settings.whop_sync_batch_size
         return WhopReader(session, company_id=company_id, page_size=size, of_person=of_person)
 
-    def writer(self, workspace: Workspace) -> Writer:
+    def writer(self, workspace: Workspace, lane: Lane) -> Writer:
         """The CRM side of a workspace. Raises ReconnectError when it has no key."""
         return TwentyWriter(
-            self._client(workspace),
+            self._client(workspace, lane),
             batch=workspace.batch_cap or DEFAULT_BATCH,
             names=Names.of(workspace.crm_names),
         )
@@ -213,13 +229,26 @@ class Openers:
 
     def schema(self, workspace: Workspace) -> SchemaKeeper:
         """The CRM's data model."""
-        return TwentySchema(self._client(workspace))
+        return TwentySchema(self._client(workspace, "incremental"))
 
-    def _client(self, workspace: Workspace) -> TwentyClient:
+    def crm_limit(self, workspace_id: str) -> Standing | None:
+        """What is known of the CRM's request limit; None where there is none, or nothing is known."""
+        return self.budgets.standing(_crm_key(workspace_id, "api_key"))
+
+    def _client(self, workspace: Workspace, lane: Lane) -> TwentyClient:
         if workspace.crm_key_sealed is None:
             raise ReconnectError(f"The workspace {workspace.name!r} has no API key.", code="crm_credential")
         key = self.vault.open(workspace.crm_key_sealed, bound_to=crm_key_binding(workspace.id))
-        return TwentyClient(self._session(workspace.crm_url, key), pause=self.pause)
+        session = self._session(workspace.crm_url, key)
+        return TwentyClient(session, pause=self.pause, budget=self._budget(workspace, lane))
+
+    def _budget(self, workspace: Workspace, lane: Lane) -> Budget:
+        """Twenty limits API keys, all of a workspace together; people's tokens it does not, so we do."""
+        if workspace.crm_key_sealed is not None:
+            return self.budgets.tokens(_crm_key(workspace.id, "api_key"), _CRM_BUDGET, lane)
+        longest = self.settings.http_connect_timeout_seconds + self.settings.http_read_timeout_seconds
+        slots = Slots("Twenty", code="crm_busy", longest=longest + _SLACK.total_seconds())
+        return self.budgets.slots(_crm_key(workspace.id, "oauth"), slots, lane)
 
     def _session(self, crm_url: str, key: str) -> OutboundSession:
         return self.door.session(crm_url, headers={"Authorization": f"Bearer {key}"})

@@ -169,6 +169,13 @@ class Writer(Protocol):
         """How many records one request takes, as far as is known."""
         ...
 
+    def reserved(self) -> AbstractContextManager[None]:
+        """Wait until the CRM's limit lets one request through, and set that aside for what is sent inside.
+
+        Raises TryLaterError for a long wait. Enter it before anything is claimed.
+        """
+        ...
+
     def look(self, mapping: Mapping, seeks: Sequence[Seek]) -> dict[Ref, Found]:
         """What the CRM holds for each seek, deleted rows included, with the values the mapping writes."""
         ...

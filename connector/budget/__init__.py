@@ -19,8 +19,8 @@ Either fills ``ports.Budget``::
         if answer says that the limit is reached:
             budget.refused(Limit(100, 60))     # what its message names, or None; then try again
 
-One ``Budget`` serves one thread. Waits of up to ``patience`` seconds are waited out; what takes longer is a
-TryLaterError with the wait, so that a worker does something else meanwhile.
+What is set aside belongs to the thread. Waits of up to ``patience`` seconds are waited out; what takes
+longer is a TryLaterError with the wait, so that a worker does something else meanwhile.
 
 Where Redis does not answer, each process goes on by a bucket of its own that holds half of each limit, and
 asks Redis again after some seconds. A flushed Redis is a full bucket: the service's next refusal empties it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +20,7 @@ from connector.ports import Budget, Lane, Limit
 
 T = TypeVar("T")
 
-_PATIENCE = 5.0  # seconds that a worker waits: at the limit the next request is nearer than that
+_PATIENCE = 10.0  # seconds that a worker waits: at the limit the next request is much nearer than that
 
 
 def client(url: str) -> Redis:
@@ -48,9 +49,14 @@ class Budgets:
         tick: Callable[[], float],
         patience: float = _PATIENCE,
     ) -> None:
+        self._redis = redis
         self._shared = Shared(redis, tick)
         self._pause = pause
         self._patience = patience
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._redis.close()
 
     def tokens(self, key: str, terms: Terms, lane: Lane) -> Budget:
         """The budget of this key for one lane. Opens nothing."""
@@ -89,30 +95,37 @@ class _Queue:
             self.pause(wait)
 
 
+class _Aside(threading.local):
+    """What a thread has set aside for itself."""
+
+    tokens = 0
+    slot = ""
+
+
 class _Tokens:
     def __init__(self, shared: Shared, key: str, terms: Terms, lane: Lane, queue: _Queue) -> None:
         self._shared, self._key, self._terms, self._lane = shared, key, terms, lane
         self._queue = queue
-        self._aside = 0
+        self._mine = _Aside()
 
     @contextmanager
     def reserved(self, requests: int = 1) -> Iterator[None]:
-        if (missing := requests - self._aside) > 0:
+        if (missing := requests - self._mine.tokens) > 0:
             self._take(missing)
-            self._aside += missing
+            self._mine.tokens += missing
         yield  # what is left over serves the next request
 
     @contextmanager
     def sending(self) -> Iterator[None]:
-        if self._aside:
-            self._aside -= 1
+        if self._mine.tokens:
+            self._mine.tokens -= 1
             self._change(lambda _terms, state, now: (bucket.sent(state, now), None))
         else:
             self._take(1)
         yield
 
     def refused(self, limit: Limit | None) -> None:
-        self._aside = 0  # of a bucket that was not there
+        self._mine.tokens = 0  # of a bucket that was not there
         self._change(lambda _terms, state, now: (bucket.refused(state, limit, now), None))
 
     def _take(self, cost: int) -> None:
@@ -135,18 +148,19 @@ class _Slots:
     def __init__(self, shared: Shared, key: str, terms: Slots, lane: Lane, queue: _Queue) -> None:
         self._shared, self._key, self._terms, self._lane = shared, key, terms, lane
         self._queue = queue
-        self._holds = ""
+        self._mine = _Aside()
 
     @contextmanager
     def reserved(self, requests: int = 1) -> Iterator[None]:
         """One slot serves them all, one after the other."""
-        held_before, self._holds = self._holds, self._holds or uuid.uuid4().hex
+        held_before = self._mine.slot
+        self._mine.slot = held_before or uuid.uuid4().hex
         try:
             self._queue.wait(self._borrow)
             yield
         finally:
             if not held_before:
-                who, self._holds = self._holds, ""
+                who, self._mine.slot = self._mine.slot, ""
                 self._change(lambda taken, _now: (slots.give_back(taken, who), None))
 
     def sending(self) -> AbstractContextManager[None]:
@@ -157,7 +171,7 @@ class _Slots:
         self._queue.pause(limit.seconds / limit.requests if limit else 1.0)
 
     def _borrow(self) -> float:
-        terms, lane, who = self._terms, self._lane, self._holds
+        terms, lane, who = self._terms, self._lane, self._mine.slot
         return self._change(
             lambda taken, now: slots.borrow(
                 taken, terms.at_once, lane, who, now=now, until=now + terms.longest

@@ -108,7 +108,7 @@ def _outside(parts: Parts) -> Iterator[Finding]:
 
 
 def _open_crm(parts: Parts, workspace: Workspace) -> None:
-    parts.openers.writer(workspace).account()
+    parts.openers.writer(workspace, "incremental").account()
 
 
 def _open_source(parts: Parts, connection: Connection) -> None:

@@ -20,7 +20,7 @@ from connector.core.mapping import Mapping
 from connector.core.outcomes import Result, as_json, sum_of
 from connector.core.records import AbsentRecord, Page, Ref
 from connector.errors import ConnectorError, ReconnectError, RefusedError, SchemaError, TryLaterError
-from connector.ports import Clock, JobQueue, Reader, SchemaKeeper, Writer
+from connector.ports import Clock, JobQueue, Lane, Reader, SchemaKeeper, Writer
 from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Database, Session, Unavailable
@@ -39,6 +39,7 @@ _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the r
 _KEY_GONE = ("whop_key", "whop_scope", "whop_company")
 _REPAIR_BLOCK = 100
 QUEUES = {"full": "full", "incremental": "incremental", "repair": "incremental"}
+LANES: dict[str, Lane] = {"full": "full", "incremental": "incremental", "repair": "incremental"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Tools:
     queue: JobQueue
     block_pages: int
     open_reader: Callable[[Connection], Reader]
-    open_writer: Callable[[Workspace], Writer]
+    open_writer: Callable[[Workspace, Lane], Writer]
     open_schema: Callable[[Workspace], SchemaKeeper]
     pace: Pace = field(default_factory=Pace)
 
@@ -130,7 +131,7 @@ def _scope(tools: Tools, run: runs.Run, owner: str) -> Scope:
     with tools.database.reading() as session:
         workspace = workspaces.get(session, run.workspace_id)
         connection = connections.get(session, run.workspace_id, run.connection_id)
-    writer, reader = tools.open_writer(workspace), tools.open_reader(connection)
+    writer, reader = tools.open_writer(workspace, LANES[run.type]), tools.open_reader(connection)
     if run.mapping_version is None:
         run = _begin(tools, run, owner, workspace, writer)
     return Scope(tools.database, tools.mappings, reader, writer, tools.clock, owner, LEASE, run, tools.pace)

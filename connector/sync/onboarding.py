@@ -137,7 +137,7 @@ def add_connection(
 def provision(tools: mirror.Tools, workspace: Workspace) -> list[SchemaStep]:
     """Create in the CRM what the mappings declare, and remember the data model's version."""
     steps = tools.open_schema(workspace).apply(tools.mappings)
-    version = tools.open_writer(workspace).account().schema_version
+    version = tools.open_writer(workspace, "incremental").account().schema_version
     with tools.database.transaction() as session:
         workspaces.remember_crm(session, workspace.id, schema_version=version)
     return steps

@@ -17,7 +17,7 @@ from connector.core.records import Page, SourceRecord
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.writer import TwentyWriter
 from connector.outbound import OutboundSession
-from connector.ports import Reader, Writer
+from connector.ports import Lane, Reader, Writer
 from connector.sources.whop import headers
 from connector.sources.whop.reader import WhopReader
 from connector.store.connections import Connection
@@ -132,7 +132,7 @@ def breakable(scene: Scene, fate: Fate) -> Tools:
             seamed, company_id=_connection.company_id, page_size=parts.settings.whop_sync_batch_size
         )
 
-    def writer(workspace: Workspace) -> Writer:
+    def writer(workspace: Workspace, _lane: Lane) -> Writer:
         bearer = {"Authorization": f"Bearer {scene.crm_key}"}
         session = parts.door.session(workspace.crm_url, headers=bearer)
         seamed = BreakableSession(session, fate, BEFORE_CRM, AFTER_CRM)

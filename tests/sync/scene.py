@@ -132,9 +132,23 @@ def environment(database_url: str, whop_url: str, redis_url: str, **settings: st
     }
 
 
+class Waits:
+    """A process's own clock, which moves only by its waits: they are not slept."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
+
+    def tick(self) -> float:
+        return self.now
+
+
 def built(env: dict[str, str]) -> Parts:
     """Everything, as in an installation; waits for a busy CRM are not slept."""
-    return bootstrap.build(config.load(env), pause=lambda _seconds: None)
+    waits = Waits()
+    return bootstrap.build(config.load(env), pause=waits.pause, tick=waits.tick)
 
 
 @dataclass(slots=True)

@@ -401,8 +401,8 @@ class Defective:
 
 def with_defect(scene: Scene, times: int) -> Tools:
     assert scene.workspace is not None
-    writer = Defective(scene.parts.openers.writer(scene.workspace), times)
-    return replace(scene.tools, open_writer=lambda _workspace: writer)
+    writer = Defective(scene.parts.openers.writer(scene.workspace, "full"), times)
+    return replace(scene.tools, open_writer=lambda _workspace, _lane: writer)
 
 
 @on_sqlite

@@ -1,16 +1,28 @@
-"""Twenty's three doors (``/graphql``, ``/metadata``, ``/rest``) as functions that answer or raise ours."""
+"""Twenty's three doors (``/graphql``, ``/metadata``, ``/rest``) as functions that answer or raise ours.
+
+Twenty limits what API keys ask of records, not what is asked of its metadata. A refusal for the limit did
+nothing, so the request is sent again once the budget allows it, and counts as no failure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, Protocol, TypeVar
 
 import orjson
 
 from connector.crms.twenty import refusals
 from connector.errors import TryLaterError
+from connector.ports import Budget, Limit
 
-_PATIENCE = 20  # waits of one token each (0.6 s by default): longer trouble is the run's to plan
+LIMITS: Final = (Limit(100, 1), Limit(100, 60))
+"""Of a server whose operator did not change them, for all API keys of a workspace together."""
+
+T = TypeVar("T")
+
+_PATIENCE = 20  # refusals in a row: longer trouble is the run's to plan
+_FREE = ("/metadata", "/rest/metadata")
 
 
 class Answer(Protocol):
@@ -34,9 +46,15 @@ class Session(Protocol):
 class TwentyClient:
     """Speaks to one workspace. Every method raises ReconnectError, TryLaterError, SchemaError or Refusal."""
 
-    def __init__(self, session: Session, *, pause: Callable[[float], None]) -> None:
+    def __init__(
+        self, session: Session, *, pause: Callable[[float], None], budget: Budget | None = None
+    ) -> None:
         self._session = session
-        self._pause = pause
+        self._budget = budget or _Alone(pause)
+
+    def reserved(self, requests: int = 1) -> AbstractContextManager[None]:
+        """Wait until so many requests may be sent; inside, they are."""
+        return self._budget.reserved(requests)
 
     def query(self, query: str, variables: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """Read records; safe to repeat, so a broken connection is tried again."""
@@ -51,7 +69,10 @@ class TwentyClient:
         return self._graphql("/metadata", query, None, retry=True)
 
     def rest(self, method: str, path: str, json: Any = None) -> Any:
-        """The metadata API by REST; the parsed body."""
+        """A REST call, mostly of the metadata API; the parsed body."""
+        return self._within_budget(path, lambda: self._rest_once(method, path, json))
+
+    def _rest_once(self, method: str, path: str, json: Any) -> Any:
         answer = self._session.request(method, path, json=json, retry=method == "GET")
         body = _parsed(answer)
         if answer.status >= 400:
@@ -62,14 +83,19 @@ class TwentyClient:
         self, path: str, query: str, variables: Mapping[str, Any] | None, *, retry: bool
     ) -> Mapping[str, Any]:
         payload = {"query": query, "variables": variables or {}}
+        return self._within_budget(path, lambda: self._graphql_once(path, payload, retry=retry))
+
+    def _within_budget(self, path: str, ask: Callable[[], T]) -> T:
+        if path.startswith(_FREE):
+            return ask()
         for _ in range(_PATIENCE):
             try:
-                return self._graphql_once(path, payload, retry=retry)
-            except TryLaterError as error:  # a refusal for the limit did nothing: sending again is safe
-                if error.code != "crm_rate_limit":
-                    raise
-                self._pause(error.after or 1.0)
-        return self._graphql_once(path, payload, retry=retry)
+                with self._budget.sending():
+                    return ask()
+            except refusals.LimitError as error:
+                self._budget.refused(error.limit)
+                refusal = error
+        raise refusal
 
     def _graphql_once(self, path: str, payload: Mapping[str, Any], *, retry: bool) -> Mapping[str, Any]:
         answer = self._session.request("POST", path, json=payload, retry=retry)
@@ -83,6 +109,22 @@ class TwentyClient:
         if not isinstance(data, Mapping):
             raise TryLaterError("Twenty answered without data.", code="crm_unavailable")
         return data
+
+
+class _Alone:
+    """Where nobody counts: send, and when that was too much, wait until one request is back."""
+
+    def __init__(self, pause: Callable[[float], None]) -> None:
+        self._pause = pause
+
+    def reserved(self, requests: int = 1) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def sending(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def refused(self, limit: Limit | None) -> None:
+        self._pause(limit.seconds / limit.requests if limit else 1.0)
 
 
 def _parsed(answer: Answer) -> Any:

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Any
 
 from connector.errors import ConnectorError, ReconnectError, SchemaError, TryLaterError
+from connector.ports import Limit
 
 
 class Kind(Enum):
@@ -51,6 +52,16 @@ class Refusal(Exception):
         self.type = told.get("type")
         self.shown = told.get("shown")
         self.row = told.get("row")
+
+
+class LimitError(TryLaterError):
+    """Twenty is at its request limit and did nothing. ``limit`` is the one that it named, if it did."""
+
+    code = "crm_rate_limit"
+
+    def __init__(self, message: str, limit: Limit | None) -> None:
+        super().__init__(message, after=limit.seconds / limit.requests if limit else None)
+        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +154,12 @@ def read(trouble: Trouble) -> ConnectorError | Refusal:
     )
 
 
-def _limit(trouble: Trouble) -> TryLaterError | None:
-    limit = _LIMIT.search(trouble.message)
-    if limit is None and trouble.status != 429:
+def _limit(trouble: Trouble) -> LimitError | None:
+    told = _LIMIT.search(trouble.message)
+    if told is None and trouble.status != 429:
         return None
-    after = int(limit[2]) / int(limit[1]) / 1000 if limit and int(limit[1]) else None
-    return TryLaterError(
-        f"Twenty is at its request limit: {trouble.message[:200]}.", after=after, code="crm_rate_limit"
-    )
+    limit = Limit(int(told[1]), int(told[2]) / 1000) if told and int(told[1]) and int(told[2]) else None
+    return LimitError(f"Twenty is at its request limit: {trouble.message[:200]}.", limit)
 
 
 def _credential(trouble: Trouble) -> ReconnectError | None:

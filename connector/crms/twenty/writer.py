@@ -9,6 +9,7 @@ the API notes; ``write`` tells what an update by id cannot see.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from connector.core.mapping import Mapping
 from connector.core.naming import Names
@@ -51,6 +52,10 @@ class TwentyWriter:
     def batch_size(self) -> int:
         """Records per request."""
         return self._batch
+
+    def reserved(self) -> AbstractContextManager[None]:
+        """Wait until one request may be sent; inside, it is."""
+        return self._client.reserved()
 
     def look(self, mapping: Mapping, seeks: Sequence[Seek]) -> dict[Ref, Found]:
         """One request per 2,000 seeks, deleted rows included."""
