@@ -227,9 +227,14 @@ class Openers:
         """The data model of a CRM that is not kept as a workspace."""
         return TwentySchema(TwentyClient(self._session(crm_url, key), pause=self.pause))
 
-    def schema(self, workspace: Workspace) -> SchemaKeeper:
-        """The CRM's data model."""
-        return TwentySchema(self._client(workspace, "incremental"))
+    def schema(self, workspace: Workspace, token: str | None = None) -> SchemaKeeper:
+        """The CRM's data model; with an admin's token where one is given, else with the workspace's own."""
+        return TwentySchema(self._crm(workspace, token), names=Names.of(workspace.crm_names))
+
+    def _crm(self, workspace: Workspace, token: str | None) -> TwentyClient:
+        if token is None:
+            return self._client(workspace, "incremental")
+        return TwentyClient(self._session(workspace.crm_url, token), pause=self.pause)
 
     def crm_limit(self, workspace_id: str) -> Standing | None:
         """What is known of the CRM's request limit; None where there is none, or nothing is known."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from connector.core.mapping import Mapping
+from connector.core.naming import Names
 from connector.core.outcomes import WriteResult
 from connector.core.plan import Found, PlannedWrite
 from connector.core.records import BadRecord, MappedRecord, Page, Ref, SourceRecord
@@ -55,7 +56,12 @@ class CrmAccount:
 
 @dataclass(frozen=True, slots=True)
 class SchemaStep:
-    """One line of the schema plan: ``do`` is create, right, or conflict (with ``why``)."""
+    """One line of the schema plan.
+
+    ``do`` is create, options (some are added to a choice field), unique (a field is made so), right, drifted
+    (a person changed it; left alone) or conflict. ``why`` says what is found, ``todo`` what a person can do
+    about it, ``at`` the path of the CRM's page on which.
+    """
 
     do: str
     object: str
@@ -63,6 +69,35 @@ class SchemaStep:
     type: str
     label: str
     why: str = ""
+    todo: str = ""
+    at: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """Whether carrying it out changes the CRM."""
+        return self.do in ("create", "options", "unique")
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaPlan:
+    """The data model beside the mappings. ``version`` is that of the model before it was read, ``names`` what
+    is called how in it, and ``lacks`` the right that the credential would need and does not have.
+    """
+
+    steps: tuple[SchemaStep, ...]
+    names: Names
+    version: int
+    lacks: str = ""
+
+    @property
+    def changes(self) -> tuple[SchemaStep, ...]:
+        """What is to be created or widened."""
+        return tuple(step for step in self.steps if step.changes)
+
+    @property
+    def conflicts(self) -> tuple[SchemaStep, ...]:
+        """What only a person can solve."""
+        return tuple(step for step in self.steps if step.do == "conflict")
 
 
 Lane = Literal["webhook", "incremental", "full"]
@@ -192,10 +227,15 @@ class Writer(Protocol):
 class SchemaKeeper(Protocol):
     """Brings a CRM workspace's data model in line with the mappings."""
 
-    def plan(self, mappings: Collection[Mapping]) -> list[SchemaStep]: ...
+    def plan(self, mappings: Collection[Mapping]) -> SchemaPlan:
+        """Compare, touching nothing. A credential that may not change the data model still gets a plan."""
+        ...
 
-    def apply(self, mappings: Collection[Mapping]) -> list[SchemaStep]:
-        """Create what is missing; safe to repeat. Raises SchemaError naming every conflict."""
+    def apply(self, mappings: Collection[Mapping]) -> SchemaPlan:
+        """Create what is missing, and say what was done; safe to repeat.
+
+        Raises SchemaError naming every conflict, ReconnectError when the credential lacks the right.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ from connector.cli import base
 from connector.cli.workspaces import step_document, step_lines
 from connector.store import connections, workspaces
 from connector.store.connections import Connection
-from connector.sync import onboarding, steering
+from connector.sync import modelling, onboarding, steering
 
 
 @click.group("connection")
@@ -40,7 +40,7 @@ def add(workspace: str, company: str, whop_api_key_file: str | None, *, as_json:
             open_reader=parts.openers.reader_for,
             now=parts.tools.clock(),
         )
-        steps = onboarding.provision(parts.tools, into)
+        steps = modelling.provision(parts.tools, into).steps
     lines = [f"{made.company_title} is connected: {made.id}", *step_lines(steps)]
     lines += [f"The key lacks {name}: what needs it is left as it is." for name in account.missing]
     shown = document(made) | {"missing": account.missing, "schema": [step_document(step) for step in steps]}

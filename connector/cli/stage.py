@@ -27,7 +27,7 @@ from connector.store import connections, migrate, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.runs import LogEntry, Run
 from connector.store.workspaces import Workspace
-from connector.sync import onboarding
+from connector.sync import modelling, onboarding
 
 T = TypeVar("T")
 
@@ -172,7 +172,7 @@ def connect(parts: Parts, stage: Stage, name: str) -> tuple[Workspace, Connectio
     workspace = workspace_of(parts, stage, name)
     held = connections_of(parts, workspace)
     connection = held[0] if held else _add_connection(parts, stage, workspace)
-    onboarding.provision(parts.tools, workspace)
+    modelling.provision(parts.tools, workspace)
     return workspace, connection
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
 from connector.cli import base
-from connector.ports import SchemaStep
+from connector.ports import SchemaPlan, SchemaStep
 from connector.store import workspaces
 from connector.store.workspaces import Workspace
-from connector.sync import onboarding
+from connector.sync import modelling, onboarding
+
+_WORDS = {
+    "create": "to create   ",
+    "options": "new options ",
+    "unique": "made unique ",
+    "drifted": "left as is  ",
+    "conflict": "in the way  ",
+}
 
 
 @click.group("workspace")
@@ -51,6 +60,21 @@ def list_(*, as_json: bool) -> None:
     base.show([document(one) for one in found], lines, as_json=as_json)
 
 
+@base.command("plan")
+@click.argument("name")
+def plan(name: str, *, as_json: bool) -> None:
+    """Show what the mapping files need in the CRM: what is right, missing, changed by a person, in the way.
+
+    Nothing is changed. Example: flask workspace plan acme
+    """
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace = workspaces.named(session, name)
+        found = modelling.plan(parts.tools, workspace)
+    shown = {"steps": [step_document(step) for step in found.steps], "lacks": found.lacks or None}
+    base.show(shown, plan_lines(found), as_json=as_json)
+
+
 @base.command("provision")
 @click.argument("name")
 def provision(name: str, *, as_json: bool) -> None:
@@ -61,7 +85,7 @@ def provision(name: str, *, as_json: bool) -> None:
     with base.parts() as parts:
         with parts.database.reading() as session:
             workspace = workspaces.named(session, name)
-        steps = onboarding.provision(parts.tools, workspace)
+        steps = modelling.provision(parts.tools, workspace).steps
     base.show([step_document(step) for step in steps], step_lines(steps), as_json=as_json)
 
 
@@ -78,17 +102,29 @@ def document(one: Workspace) -> dict[str, Any]:
 
 def step_document(step: SchemaStep) -> dict[str, Any]:
     """A line of the schema plan."""
-    return {"do": step.do, "object": step.object, "field": step.field, "type": step.type}
+    kept = {"do": step.do, "object": step.object, "field": step.field, "type": step.type}
+    return kept | {name: text for name in ("why", "todo") if (text := getattr(step, name))}
 
 
-def step_lines(steps: list[SchemaStep]) -> list[str]:
+def plan_lines(plan: SchemaPlan) -> Iterator[str]:
+    """The schema plan in words: what is right is counted, the rest is told."""
+    told = [step for step in plan.steps if step.do != "right"]
+    for step in told:
+        yield f"{_WORDS[step.do]}  {step.label}"
+        yield from (f"             {text}" for text in (step.why, step.todo) if text)
+    if plan.lacks:
+        yield f"The CRM's credential cannot create anything: its role lacks “{plan.lacks}”."
+    yield f"{len(plan.steps) - len(told)} of {len(plan.steps)} objects and fields are right."
+
+
+def step_lines(steps: Sequence[SchemaStep]) -> list[str]:
     """What was created in the CRM, in words."""
-    made = [step for step in steps if step.do in ("create", "options")]
+    made = [step for step in steps if step.changes]
     if not made:
         return ["The CRM has everything that the mappings need."]
     return [f"created in the CRM: {step.label}{'' if step.field else ' (object)'}" for step in made]
 
 
-for one in (add, list_, provision):
+for one in (add, list_, plan, provision):
     workspace_group.add_command(one)
 COMMANDS = (workspace_group,)

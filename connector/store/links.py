@@ -210,6 +210,15 @@ def release(session: Session, workspace_id: str, owner: str) -> None:
     )
 
 
+def doubt(session: Session, workspace_id: str, object_: str) -> None:
+    """Have every record of an object compared with the CRM anew: a field of it lost what it held."""
+    session.execute(
+        update(link)
+        .where(link.c.workspace_id == workspace_id, link.c.object == object_)
+        .values(fingerprint=None)
+    )
+
+
 def _within(scope: Claimed, ids: Sequence[str]) -> tuple[Any, ...]:
     return (
         link.c.source_id.in_(ids),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -25,7 +25,7 @@ from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Database, Session, Unavailable
 from connector.store.workspaces import Workspace
-from connector.sync import steps
+from connector.sync import modelling, steps
 from connector.sync.scope import Advance, Pace, Progress, Scope
 
 log = structlog.get_logger(__name__)
@@ -35,11 +35,18 @@ _HEARTBEAT = 4.0
 _SLICE = timedelta(seconds=5)
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 300.0
+_LONGEST_MODEL_WAIT = 60.0  # an admin who mends the data model does not want to wait for us
 _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
 _KEY_GONE = ("whop_key", "whop_scope", "whop_company")
 _REPAIR_BLOCK = 100
 QUEUES = {"full": "full", "incremental": "incremental", "repair": "incremental"}
 LANES: dict[str, Lane] = {"full": "full", "incremental": "incremental", "repair": "incremental"}
+
+
+class OpenSchema(Protocol):
+    """The data model of a workspace; with a present admin's token where its own credential may not."""
+
+    def __call__(self, workspace: Workspace, token: str | None = None) -> SchemaKeeper: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class Tools:
     block_pages: int
     open_reader: Callable[[Connection], Reader]
     open_writer: Callable[[Workspace, Lane], Writer]
-    open_schema: Callable[[Workspace], SchemaKeeper]
+    open_schema: OpenSchema
     pace: Pace = field(default_factory=Pace)
 
 
@@ -108,6 +115,9 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     except TryLaterError as error:
         _wait(tools, scope.run if scope else run, owner, error)
         return False
+    except SchemaError as error:
+        _await_model(tools, scope.run if scope else run, owner, error)
+        return False
     except ConnectorError as error:
         _fail(tools, scope.run if scope else run, owner, error)
         return False
@@ -131,25 +141,15 @@ def _scope(tools: Tools, run: runs.Run, owner: str) -> Scope:
     with tools.database.reading() as session:
         workspace = workspaces.get(session, run.workspace_id)
         connection = connections.get(session, run.workspace_id, run.connection_id)
-    writer, reader = tools.open_writer(workspace, LANES[run.type]), tools.open_reader(connection)
+    writer = modelling.open_writer(tools, workspace, LANES[run.type])
+    reader = tools.open_reader(connection)
     if run.mapping_version is None:
-        run = _begin(tools, run, owner, workspace, writer)
+        run = _begin(tools, run, owner)
     return Scope(tools.database, tools.mappings, reader, writer, tools.clock, owner, LEASE, run, tools.pace)
 
 
-def _begin(tools: Tools, run: runs.Run, owner: str, workspace: Workspace, writer: Writer) -> runs.Run:
-    """Before the first page: the CRM must be able to take what the mappings write."""
-    version = writer.account().schema_version
-    if version != workspace.schema_version:
-        missing = [step for step in tools.open_schema(workspace).plan(tools.mappings) if step.do != "right"]
-        if missing:
-            raise SchemaError(
-                "The CRM is not prepared for the mappings: "
-                + "; ".join(step.why or f"{step.object}.{step.field or ''} is missing" for step in missing),
-                remedy="Run `flask workspace provision`, then sync again.",
-            )
+def _begin(tools: Tools, run: runs.Run, owner: str) -> runs.Run:
     with tools.database.transaction() as session:
-        workspaces.remember_crm(session, run.workspace_id, schema_version=version)
         runs.save(session, run, owner=owner, mapping_version=tools.mapping_version)
     return replace(run, mapping_version=tools.mapping_version, checkpoint_version=run.checkpoint_version + 1)
 
@@ -254,6 +254,19 @@ def _wait(tools: Tools, run: runs.Run, owner: str, error: TryLaterError) -> None
         error.after if error.after is not None else min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tries - 1, 9))
     )
     log.warning("run waits", error=str(error), code=error.code, seconds=wait)
+    _put_off(tools, run, owner, {**run.checkpoint, "tries": tries}, error, wait)
+
+
+def _await_model(tools: Tools, run: runs.Run, owner: str, error: SchemaError) -> None:
+    """Somebody changed the CRM's data model under the run: the next job reads it anew and goes on, or waits
+    until it is mended. A run that has not begun has nothing to lose and fails.
+    """
+    if run.mapping_version is None:
+        _fail(tools, run, owner, error)
+        return
+    tries = int(run.checkpoint.get("tries", 0)) + 1
+    wait = min(_LONGEST_MODEL_WAIT, _FIRST_WAIT * 2 ** min(tries - 1, 9))
+    log.warning("run waits for the CRM's data model", error=str(error), seconds=wait)
     _put_off(tools, run, owner, {**run.checkpoint, "tries": tries}, error, wait)
 
 

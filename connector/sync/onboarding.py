@@ -12,7 +12,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from connector.errors import AddressError
-from connector.ports import Reader, SchemaStep, SourceAccount, Writer
+from connector.ports import Reader, SourceAccount, Writer
 from connector.store import connections, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Database
@@ -132,15 +132,6 @@ def add_connection(
     with database.transaction() as session:
         connections.add_or_revive(session, connection)
     return connection, account
-
-
-def provision(tools: mirror.Tools, workspace: Workspace) -> list[SchemaStep]:
-    """Create in the CRM what the mappings declare, and remember the data model's version."""
-    steps = tools.open_schema(workspace).apply(tools.mappings)
-    version = tools.open_writer(workspace, "incremental").account().schema_version
-    with tools.database.transaction() as session:
-        workspaces.remember_crm(session, workspace.id, schema_version=version)
-    return steps
 
 
 def start_sync(

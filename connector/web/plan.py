@@ -16,7 +16,7 @@ from connector.sources.whop import scopes
 from connector.sources.whop.scopes import Scope
 from connector.store import overview
 from connector.store.connections import Connection
-from connector.sync import connecting, mirror, onboarding
+from connector.sync import connecting, mirror, modelling, onboarding
 from connector.web import access, limits, present, shell, whop
 from connector.web.views_connections import found_or_404
 
@@ -58,7 +58,7 @@ def show(id_: str) -> ResponseReturnValue:
     if (there := _under_way(one)) is not None:
         return there
     tools = shell.parts().tools
-    steps = tools.open_schema(g.workspace).plan(tools.mappings)
+    steps = modelling.plan(tools, g.workspace).steps
     return render_template(
         "whop/plan.html",
         connection=one,
@@ -106,14 +106,14 @@ def _prepare() -> None:
     parts = shell.parts()
     for _ in range(_TRIES - 1):
         try:
-            onboarding.provision(parts.tools, g.workspace)
+            modelling.provision(parts.tools, g.workspace)
         except SchemaError as error:
             if error.code != "crm_schema_refused":
                 raise
             _wait_for_others()
         else:
             return
-    onboarding.provision(parts.tools, g.workspace)
+    modelling.provision(parts.tools, g.workspace)
 
 
 def _wait_for_others() -> None:
@@ -127,8 +127,7 @@ def _wait_for_others() -> None:
 
 
 def _left_to_do() -> int:
-    tools = shell.parts().tools
-    return sum(step.do != "right" for step in tools.open_schema(g.workspace).plan(tools.mappings))
+    return len(modelling.plan(shell.parts().tools, g.workspace).changes)
 
 
 def _under_way(one: Connection) -> ResponseReturnValue | None:

@@ -96,6 +96,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "links.memories": lambda s, w, a: links.memories(s, w, [a.link_id]),
     "links.see": lambda s, w, a: links.see(s, w, [a.link_id], run=999),
     "links.release": lambda s, w, _: links.release(s, w, "drain-1"),
+    "links.doubt": lambda s, w, _: links.doubt(s, w, "person"),
     "runs.get": lambda s, w, _: runs.get(s, w, "run-of-a"),
     "runs.pause_idle": lambda s, w, _: runs.pause_idle(s, w, "idle-connection"),
     "runs.resume": lambda s, w, _: runs.resume(s, w, "paused-connection", NOW),

@@ -25,7 +25,7 @@ from connector.store import connections, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.runs import LogEntry, Run
 from connector.store.workspaces import Workspace
-from connector.sync import mirror, onboarding
+from connector.sync import mirror, modelling, onboarding
 from connector.sync.mirror import Tools
 from connector.vault import new_key
 
@@ -200,14 +200,14 @@ class Scene:
     def connect(self) -> Scene:
         """A workspace with a prepared CRM and a connected company."""
         self.workspace = self.add_workspace()
-        onboarding.provision(self.tools, self.workspace)
+        modelling.provision(self.tools, self.workspace)
         self.connection = self.add_connection(self.workspace)
         return self
 
     def prepare(self) -> None:
         """Bring the CRM's data model in line again."""
         assert self.workspace is not None
-        onboarding.provision(self.tools, self.workspace)
+        modelling.provision(self.tools, self.workspace)
 
     # --- syncing
 

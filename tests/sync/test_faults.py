@@ -150,21 +150,6 @@ def test_a_deleted_field_of_the_crm_fails_the_run_by_name(scene: Scene) -> None:
 
 
 @on_sqlite
-def test_a_field_deleted_during_the_run_fails_it_with_a_remedy(scene: Scene) -> None:
-    scene.clock = Clock(step=3)
-    run_id = scene.start()
-    while "whopProduct" not in scene.run(run_id).counts:
-        scene.advance(run_id)
-    delete_field(scene, "person", "whopUsername")
-
-    run = scene.go_on(run_id)
-
-    assert run.status == "failed"
-    assert run.error is not None
-    assert (run.error["code"], "whopUsername" in run.error["message"]) == ("crm_schema", True)
-
-
-@on_sqlite
 def test_a_run_after_a_failed_one_goes_through(scene: Scene) -> None:
     scene.twenty.ask("POST", "/keys", {"do": "revoke"})
     assert scene.sync().status == "failed"

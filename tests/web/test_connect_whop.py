@@ -29,7 +29,7 @@ from connector.store.connections import Connection
 from connector.store.db import metadata
 from connector.store.operators import Operator
 from connector.store.workspaces import Workspace
-from connector.sync import onboarding
+from connector.sync import modelling, onboarding
 from connector.web import access, account, create_app, pages, plan, signin, whop
 from tests.store.racing import race
 from tests.sync.scene import Clock, RecordingBell, Service, built, environment, twenty_served, whop_served
@@ -226,7 +226,7 @@ def test_from_the_first_page_to_the_first_sync(site: Site, browser: Browser) -> 
     assert run.status == "queued"
     assert run.why.startswith("First sync, started by")
     assert site.bell.rings == [("advance_run", "full", {"run_id": run.id})]
-    steps = site.parts.tools.open_schema(site.workspace).plan(site.parts.tools.mappings)
+    steps = modelling.plan(site.parts.tools, site.workspace).steps
     assert {step.do for step in steps} == {"right"}
 
 
@@ -516,7 +516,7 @@ def test_the_plan_tells_object_by_object_what_is_created(browser: Browser) -> No
 def test_looking_at_the_plan_creates_nothing(site: Site, browser: Browser) -> None:
     browser.get(browser.connect())
 
-    steps = site.parts.tools.open_schema(site.workspace).plan(site.parts.tools.mappings)
+    steps = modelling.plan(site.parts.tools, site.workspace).steps
     assert any(step.do == "create" for step in steps)
     assert site.runs() == []
 

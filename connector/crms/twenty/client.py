@@ -64,9 +64,9 @@ class TwentyClient:
         """Write records, once: whether a broken connection wrote is for the caller to find out."""
         return self._graphql("/graphql", query, variables, retry=False)
 
-    def metadata(self, query: str) -> Mapping[str, Any]:
+    def metadata(self, query: str, variables: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """Read of the workspace and its data model."""
-        return self._graphql("/metadata", query, None, retry=True)
+        return self._graphql("/metadata", query, variables, retry=True)
 
     def rest(self, method: str, path: str, json: Any = None) -> Any:
         """A REST call, mostly of the metadata API; the parsed body."""

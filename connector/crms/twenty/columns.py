@@ -55,7 +55,7 @@ class Columns:
         return cls(
             names.object(object_),
             plural,
-            _title(plural),
+            type_name(plural),
             called,
             specs,
             tuple(unique),
@@ -76,7 +76,7 @@ class Columns:
 
     def write(self, *, upsert: bool) -> str:
         """Takes ``data``, at most a batch of rows; answers id and times of each, in an order of its own."""
-        type_, also = _title(self.object), ",upsert:true" if upsert else ""
+        type_, also = type_name(self.object), ",upsert:true" if upsert else ""
         head = f"mutation($data:[{type_}CreateInput!]!)"
         return f"{head}{{{self.written}(data:$data{also}){{id createdAt updatedAt}}}}"
 
@@ -88,7 +88,7 @@ class Columns:
     @property
     def destroy(self) -> str:
         """Takes ``f``; removes rows for good."""
-        return f"mutation($f:{_title(self.object)}FilterInput){{destroy{self.title}(filter:$f){{id}}}}"
+        return f"mutation($f:{type_name(self.object)}FilterInput){{destroy{self.title}(filter:$f){{id}}}}"
 
     # --- rows
 
@@ -128,7 +128,7 @@ class Columns:
 def look_query(object_: str, plural: str, picks: Iterable[str]) -> str:
     """A query for rows by a filter ``f``; at most ``n`` of them, without which Twenty cuts at 200."""
     return (
-        f"query($f:{_title(object_)}FilterInput,$n:Int)"
+        f"query($f:{type_name(object_)}FilterInput,$n:Int)"
         f"{{{plural}(filter:$f,first:$n){{edges{{node{{{' '.join(picks)}}}}}}}}}"
     )
 
@@ -138,5 +138,5 @@ def _parent(target: str, names: Names) -> tuple[str, str]:
     return names.object(target), names.plural(target, standard.plural if standard else "")
 
 
-def _title(name: str) -> str:
+def type_name(name: str) -> str:
     return name[:1].upper() + name[1:]

@@ -1,0 +1,87 @@
+"""The CRM's data model, kept in step with the mappings: made on request, watched while runs write.
+
+A run asks for the model's version before each of its jobs, which costs one small request. When it moved, the
+model is read again: what was renamed is followed by its id; what is missing or in the way stops the writing
+until a person mends it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from connector.core.naming import Names
+from connector.errors import SchemaError
+from connector.ports import Lane, SchemaPlan, SchemaStep, Writer
+from connector.store import links, workspaces
+from connector.store.db import Session
+from connector.store.workspaces import Workspace
+
+if TYPE_CHECKING:  # a run uses this, and is what it is used with
+    from connector.sync.mirror import Tools
+
+log = structlog.get_logger(__name__)
+
+
+def plan(tools: Tools, workspace: Workspace, *, token: str | None = None) -> SchemaPlan:
+    """The data model beside the mappings; nothing is touched.
+
+    ``token`` is a present admin's, for where the workspace's own credential may not.
+    """
+    return tools.open_schema(_as_known(tools, workspace), token).plan(tools.mappings)
+
+
+def provision(tools: Tools, workspace: Workspace, *, token: str | None = None) -> SchemaPlan:
+    """Create in the CRM what the mappings declare, and remember what everything is called there."""
+    done = tools.open_schema(_as_known(tools, workspace), token).apply(tools.mappings)
+    made = {step.object for step in done.changes if step.field is None}
+    with tools.database.transaction() as session:
+        _remember(session, workspace.id, done)
+        for object_ in {step.object for step in done.changes if step.do == "create"} - made:
+            links.doubt(session, workspace.id, object_)
+    return done
+
+
+def open_writer(tools: Tools, workspace: Workspace, lane: Lane) -> Writer:
+    """A writer that speaks the CRM's present names.
+
+    Raises SchemaError where the CRM cannot take what the mappings write.
+    """
+    writer = tools.open_writer(workspace, lane)
+    known = workspace.crm_names is not None
+    if known and writer.account().schema_version == workspace.schema_version:
+        return writer
+    there = plan(tools, workspace)
+    if not_ready := [*there.conflicts, *there.changes]:
+        raise SchemaError(
+            f"Twenty is not prepared for the mappings. {' '.join(map(_not_ready, not_ready))}",
+            remedy="Look at the plan of what is created in Twenty, or run `flask workspace provision`.",
+        )
+    log.info("the CRM's data model was read again", version=there.version)
+    with tools.database.transaction() as session:
+        _remember(session, workspace.id, there)
+        workspace = workspaces.get(session, workspace.id)
+    return tools.open_writer(workspace, lane)
+
+
+def _as_known(tools: Tools, workspace: Workspace) -> Workspace:
+    """With the names as they are remembered this moment."""
+    with tools.database.reading() as session:
+        return workspaces.get(session, workspace.id)
+
+
+def _not_ready(step: SchemaStep) -> str:
+    where = f"{step.object}.{step.field}" if step.field else step.object
+    words = {"create": "is missing.", "options": "lacks options.", "unique": "is not unique."}
+    return step.why if step.do == "conflict" else f"{where} {words[step.do]}"
+
+
+def _remember(session: Session, workspace_id: str, there: SchemaPlan) -> None:
+    known = Names.of(workspaces.get(session, workspace_id).crm_names)
+    workspaces.remember_crm(
+        session,
+        workspace_id,
+        schema_version=there.version,
+        crm_names=known.with_(there.names).as_json(),
+    )
