@@ -20,11 +20,15 @@ _CLAIM = timedelta(seconds=120)  # longer than the slowest write with its repeat
 
 
 def write(scope: Scope, mapping: Mapping, batch: Sequence[Item]) -> None:
-    """Claim and send the writes of one request; each item has its result then. May run beside others."""
-    now = scope.clock()
-    with scope.database.transaction() as session:
-        _claim(scope, mapping, session, batch, now)
-    _apply(scope, mapping, batch, now)
+    """Claim and send the writes of one request; each item has its result then. May run beside others.
+
+    The CRM's limit is waited for first: a claim keeps everybody else from these records.
+    """
+    with scope.writer.reserved():
+        now = scope.clock()
+        with scope.database.transaction() as session:
+            _claim(scope, mapping, session, batch, now)
+        _apply(scope, mapping, batch, now)
 
 
 def _claim(scope: Scope, mapping: Mapping, session: Session, items: Sequence[Item], now: datetime) -> None:

@@ -145,9 +145,9 @@ class Waits:
         return self.now
 
 
-def built(env: dict[str, str]) -> Parts:
+def built(env: dict[str, str], waits: Waits | None = None) -> Parts:
     """Everything, as in an installation; waits for a busy CRM are not slept."""
-    waits = Waits()
+    waits = waits or Waits()
     return bootstrap.build(config.load(env), pause=waits.pause, tick=waits.tick)
 
 
