@@ -50,6 +50,12 @@ with budgets.slots("k", slots, "full").sending():
 """
 
 
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with budget.client(redis_url) as client:
+        yield client
+
+
 class Time:
     """A process's own clock, moved by whoever waits."""
 

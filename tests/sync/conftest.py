@@ -7,10 +7,8 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from scene import Scene, Service, built, environment, twenty_served, whop_served
+from scene import NOWHERE, Scene, Service, built, environment, twenty_served, whop_served
 from structlog.testing import capture_logs
-
-NOWHERE = "unix:///nowhere/redis.sock"
 
 
 @pytest.fixture(autouse=True)

@@ -30,6 +30,7 @@ from connector.sync.mirror import Tools
 from connector.vault import new_key
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NOWHERE = "unix:///nowhere/redis.sock"
 PLURALS = ("whopProducts", "people", "opportunities")
 
 Json = dict[str, Any]

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 from breaking import AFTER_CRM, Fate, Killed, breakable, with_changes
-from conftest import NOWHERE
 from hypothesis import given
 from hypothesis import strategies as st
-from scene import PLURALS, Clock, Scene, Service, built, cap_batches, environment, total
+from scene import NOWHERE, PLURALS, Clock, Scene, Service, built, cap_batches, environment, total
 
 from connector.core.plan import Action, PlannedWrite
 from connector.core.records import Page, Ref, SourceRecord

@@ -7,8 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from conftest import NOWHERE
-from scene import Scene, Service, Waits, built, cap_batches, environment, total, twenty_served
+from scene import NOWHERE, Scene, Service, Waits, built, cap_batches, environment, total, twenty_served
 from sqlalchemy import func, select
 
 from connector.store.models import link
