@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from connector.core.records import SourceRecord
 from connector.errors import ReconnectError, RefusedError, TryLaterError
-from connector.outbound import AllowList, Door
+from connector.outbound import AllowList, Door, OutboundResponse
 from connector.sandbox.whop import create_app
 from connector.sources.whop import CATALOGUE, WhopReader, headers
+from connector.sources.whop.granted import PERMISSIONS
 
 MEMBERS, MEMBERSHIPS, SEED = 240, 300, 7
 
@@ -209,12 +211,33 @@ def test_single_records_agree_with_the_list(whop: Sandbox, kind: str) -> None:
         assert record.fields.items() <= found[id_].fields.items()
 
 
+def test_members_are_fetched_by_their_users_in_one_request(whop: Sandbox) -> None:
+    users = {one["user"]["id"]: one["id"] for one in whop.true_records("member")[:150] if one["user"]}
+    whop.control("DELETE", "/stats")
+
+    found = whop.reader().fetch("member", [*users, "user_nobody"])
+
+    assert {user: record.ref.id for user, record in found.items()} == users
+    asked = whop.control("GET", "/stats")["requests"]
+    assert asked["GET /members"] == -(-(len(users) + 1) // 100)
+    assert "GET /members/{id}" not in asked
+
+
+def test_a_person_is_read_by_id(whop: Sandbox) -> None:
+    user = next(one["user"] for one in whop.true_records("member") if one["user"])
+
+    found = whop.reader().fetch("user", [user["id"], "user_nobody"])
+
+    assert found.keys() == {user["id"]}
+    assert found[user["id"]].fields["username"] == user["username"]
+
+
 # --- another company ---
 
 
 @pytest.mark.parametrize("kind", CATALOGUE.order)
 def test_another_company_is_not_readable(whop: Sandbox, kind: str) -> None:
-    with pytest.raises(ReconnectError, match="lacks the permission"):
+    with pytest.raises(ReconnectError, match="shows nothing of"):
         records(whop.reader(whop.neighbour), kind)
 
 
@@ -305,3 +328,54 @@ def test_a_proxy_s_404_is_no_absence(whop: Sandbox) -> None:
 
     with pytest.raises(TryLaterError):
         whop.reader().fetch("membership", [id_])
+
+
+# --- what is withdrawn while it is read ---
+
+
+def test_rows_that_go_with_a_permission_are_no_end(whop: Sandbox) -> None:
+    pages = whop.reader(page_size=100).pages("membership", None)
+    next(iter(pages))
+
+    whop.control("POST", "/keys", {"do": "restrict", "permissions": ["company:basic:read"]})
+
+    with pytest.raises(ReconnectError):
+        list(pages)
+
+
+def test_a_value_that_goes_with_a_permission_is_unknown_and_not_empty(whop: Sandbox) -> None:
+    true = {one["id"]: one for one in whop.true_records("member")}
+    pages = iter(whop.reader(page_size=100).pages("member", None))
+    first = next(pages)
+    allowed = [one for one in PERMISSIONS if one != "member:email:read"]
+
+    whop.control("POST", "/keys", {"do": "restrict", "permissions": allowed})
+    rest = [item for page in pages for item in page.items]
+
+    assert {item.ref.id for item in [*first.items, *rest]} == set(true)
+    assert all(item.fields["email"] == true[item.ref.id]["email"] for item in first.items)
+    assert rest
+    assert all("email" not in item.fields for item in rest)
+
+
+# --- how much is asked ---
+
+
+def test_ten_thousand_memberships_are_read_in_a_hundred_lists() -> None:
+    app = create_app(members=9_000, memberships=10_000, seed=SEED)
+    client = app.test_client()
+
+    class InProcess:
+        def request(self, method: str, path: str, /, *, params: Any = None, headers: Any = None) -> Any:
+            key = app.extensions["whop"].keyring.main
+            sent = {"Authorization": f"Bearer {key}", **(headers or {})}
+            answer = client.open(f"/api/v1{path}", method=method, query_string=params, headers=sent)
+            return OutboundResponse(
+                answer.status_code, CaseInsensitiveDict(answer.headers), answer.data, "https://whop.example"
+            )
+
+    company = app.extensions["whop"].world.home.company.id
+    found = records(WhopReader(InProcess(), company_id=company), "membership")
+
+    assert len({record.ref for record in found}) == 10_000
+    assert app.extensions["whop"].stats.requests["GET /memberships"] <= 101

@@ -1,11 +1,13 @@
 """The reader against recorded answers: pages, single records, and every refusal of Whop's."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from requests.structures import CaseInsensitiveDict
 
 from connector.core.records import BadRecord, Page, Ref, SourceRecord
@@ -13,7 +15,9 @@ from connector.errors import BadRecordError, ConnectorError, ReconnectError, Ref
 from connector.outbound import OutboundResponse
 from connector.ports import Reader
 from connector.sources.whop import API_VERSION, CATALOGUE, WhopReader, headers
-from connector.sources.whop.reader import PERMISSIONS
+from connector.sources.whop.budgeted import BudgetedSession
+from connector.sources.whop.granted import PERMISSIONS
+from connector.sources.whop.vocabulary import NewWords
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "whop"
 CURRENT = FIXTURES / "current"
@@ -344,15 +348,130 @@ def test_a_kind_that_may_not_be_read_is_not_taken_for_empty(kind: str, needed: s
     assert session.params_of(f"/{kind}s") == []
 
 
-def test_permissions_are_asked_once() -> None:
-    session = Recorded().on("/members", *recorded_pages("member")).on("/memberships", a_page([]))
+def test_permissions_are_asked_once_and_after_the_last_page() -> None:
+    session = Recorded().on("/members", *recorded_pages("member")).on("/payments", *recorded_pages("payment"))
     one = reader(session)
 
     list(one.pages("member", None))
-    list(one.pages("membership", None))
+    list(one.pages("payment", None))
     one.fetch("member", ["mber_1"])
 
-    assert len(session.params_of("/permissions")) == 1
+    lists = [path for path, _ in session.asked if path in ("/permissions", "/members", "/payments")]
+    assert lists == ["/permissions", *["/members"] * 3, "/permissions", *["/payments"] * 3, "/permissions"]
+
+
+def granted(*names: str) -> dict[str, Any]:
+    return {"data": [{"action": one, "granted": one in names} for one in PERMISSIONS]}
+
+
+def test_a_last_page_counts_only_while_it_may_be_read() -> None:
+    short = a_page(recorded_pages("member")[0]["data"])
+    session = Recorded().on("/members", short).on("/permissions", ALL_GRANTED, granted("plan:basic:read"))
+
+    with pytest.raises(ReconnectError, match="member:basic:read") as raised:
+        list(reader(session).pages("member", None))
+
+    assert raised.value.code == "whop_scope"
+
+
+def test_a_company_that_was_switched_off_is_no_empty_one() -> None:
+    session = Recorded().on("/members", a_page([])).on("/permissions", ALL_GRANTED, granted())
+
+    with pytest.raises(ReconnectError, match=COMPANY) as raised:
+        list(reader(session).pages("member", None))
+
+    assert raised.value.code == "whop_unseen"
+
+
+def test_a_page_without_any_address_is_not_believed_before_asking() -> None:
+    first, *others = recorded_pages("member")
+    bare = a_page([item | {"email": None} for item in first["data"]], "c1", more=True)
+    without = granted(*(one for one in PERMISSIONS if one != "member:email:read"))
+    session = Recorded().on("/members", bare, *others).on("/permissions", ALL_GRANTED, without)
+
+    pages = iter(reader(session).pages("member", None))
+
+    assert all("email" not in item.fields for item in next(pages).items)
+
+
+def test_new_words_are_kept_and_told_once() -> None:
+    words = NewWords()
+    odd = [a("membership", stem, status="frozen") for stem in ("ada-monthly", "max-monthly")]
+    session = Recorded().on("/memberships", a_page(odd))
+
+    with structlog.testing.capture_logs() as told:
+        for _ in range(2):
+            items = [
+                item
+                for page in reader(session, new_words=words).pages("membership", None)
+                for item in page.items
+            ]
+
+    assert [item.fields["status"] for item in items] == ["frozen", "frozen"]
+    assert [(one["kind"], one["field"], one["word"]) for one in told] == [("membership", "status", "frozen")]
+
+
+@pytest.mark.parametrize("kind", CATALOGUE.order)
+def test_no_word_of_the_recordings_is_new(kind: str) -> None:
+    session = Recorded().on(f"/{kind}s", *recorded_pages(kind))
+
+    with structlog.testing.capture_logs() as told:
+        list(reader(session).pages(kind, None))
+
+    assert told == []
+
+
+# --- leave to ask ---
+
+
+class Leave:
+    """A budget that writes down what it was asked for."""
+
+    def __init__(self, told: list[str], operation: str) -> None:
+        self.told, self.operation = told, operation
+
+    @contextmanager
+    def reserved(self, requests: int = 1) -> Iterator[None]:
+        yield
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        self.told.append(self.operation)
+        yield
+
+    def refused(self, limit: object) -> None:
+        self.told.append(f"refused {self.operation}")
+
+
+def test_every_request_has_leave_by_its_operation() -> None:
+    told: list[str] = []
+    ada = a("membership", "ada-monthly")
+    session = Recorded().on(f"/memberships/{ada['id']}", ada).on("/memberships", error("429.rate-limit"))
+    budgeted = BudgetedSession(session, lambda operation: Leave(told, operation))
+    one = WhopReader(budgeted, company_id=None)
+
+    one.fetch("membership", [ada["id"]])
+    with pytest.raises(TryLaterError) as raised:
+        list(one.pages("membership", None))
+
+    assert told == [
+        "GET /accounts/me",
+        "GET /permissions",
+        "GET /memberships/{id}",
+        "GET /memberships",
+        "refused GET /memberships",
+    ]
+    assert raised.value.after == 12
+
+
+def test_a_wait_until_a_moment_is_told_by_the_clock_of_whop() -> None:
+    sent = {"Date": "Fri, 20 Nov 2026 13:00:00 GMT", "Retry-After": "Fri, 20 Nov 2026 13:00:30 GMT"}
+    session = Recorded().on("/members", answer({"error": {"type": "x", "message": ""}}, 429, **sent))
+
+    with pytest.raises(TryLaterError) as raised:
+        list(reader(session).pages("member", None))
+
+    assert raised.value.after == 30
 
 
 # --- single records ---

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import orjson
@@ -15,7 +15,8 @@ from .refusals import error_of
 API_VERSION: Final = CURRENT
 _VERSION: Final = {"Api-Version-Date": API_VERSION}
 
-Params = Mapping[str, str | int]
+Params = Mapping[str, str | int | Sequence[str]]
+"""A name with several values is repeated, which is how Whop takes lists."""
 
 
 class Answer(Protocol):

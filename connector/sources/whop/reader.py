@@ -7,22 +7,25 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
+import structlog
+
 from connector.core.records import BadRecord, Page, Ref, SourceRecord
-from connector.errors import BadRecordError, ReconnectError, RefusedError, TryLaterError
+from connector.errors import BadRecordError, RefusedError, TryLaterError
 from connector.ports import SourceAccount
 
 from . import client, refusals
+from .answers import unlike_whop
 from .catalogue import CATALOGUE
+from .granted import PERMISSIONS, Grants, looks_withheld
 from .normalise import SOURCE, is_id, normalise, owner
-from .scopes import BY_FIELD, BY_KIND
 from .shapes import bad_value
+from .vocabulary import NewWords
+
+log = structlog.get_logger(__name__)
 
 _PATHS: Final = {kind: f"/{kind}s" for kind in CATALOGUE.order}
-
-PERMISSIONS: Final = tuple(
-    dict.fromkeys([*BY_KIND.values(), *(one for of in BY_FIELD.values() for one in of.values())])
-)
-"""What a credential needs for all kinds to be read whole."""
+_PEOPLE: Final = "/users"
+_AT_ONCE: Final = 100
 
 Item = SourceRecord | BadRecord
 _MAY_NAME_NONE: Final = frozenset({"product", "plan", "payment", "refund", "dispute"})
@@ -43,12 +46,14 @@ class WhopReader:
         company_id: str | None,
         page_size: int = 100,
         of_person: bool = False,
+        new_words: NewWords | None = None,
     ) -> None:
         self._session = session
         self._of_person = of_person
         self._company_id = company_id
         self._page_size = page_size
-        self._granted: frozenset[str] | None = None
+        self._grants = Grants(session, of_person=of_person)
+        self._new_words = new_words or NewWords()
 
     def account(self) -> SourceAccount:
         """The company behind the credential, and the permissions that it lacks.
@@ -62,7 +67,7 @@ class WhopReader:
                 code="whop_company",
                 remedy=f"Connect with an API key of {self._company_id}, or set up {id_} as a new connection.",
             )
-        self._granted = granted = self._ask_granted(id_)
+        granted = self._grants.ask(id_)
         return SourceAccount(id_, title, tuple(one for one in PERMISSIONS if one not in granted))
 
     def pages(self, kind: str, cursor: str | None) -> Iterator[Page]:
@@ -72,7 +77,7 @@ class WhopReader:
         RefusedError (code ``source_cursor`` where the cursor is not one of Whop's any more).
         """
         path, company = _path(kind), self._company()
-        withheld = self._withheld(kind, company)
+        withheld = self._grants.withheld(kind, company)
         params: client.Params = {
             "account_id": company,
             "first": self._page_size,
@@ -87,24 +92,49 @@ class WhopReader:
             if not last and (cursor is None or cursor in seen):
                 raise _astray(path)
             seen.add(cursor)
-            records = (_listed(kind, item, company, withheld) for item in items)
-            yield Page(tuple(records), cursor, last)
+            if last or looks_withheld(kind, items, withheld):
+                withheld = self._grants.still_withheld(kind, company)
+            yield Page(tuple(self._listed(kind, item, company, withheld) for item in items), cursor, last)
 
     def fetch(self, kind: str, ids: Sequence[str]) -> dict[str, Item]:
-        """The records of these ids, one request each: no list of Whop's filters by id.
+        """The records of these ids, by the ids that were asked for; one that Whop answers with 404 is absent.
 
-        An id that Whop answers with 404 is absent. Raises TryLaterError, ReconnectError, RefusedError.
+        A list of Whop's filters by no id but that of a user: members may be asked for by their users'
+        ids, a hundred in one request; everything else is one request each. Raises TryLaterError,
+        ReconnectError, RefusedError.
         """
         if not ids:
             return {}
+        asked = list(dict.fromkeys(ids))
+        if kind == "user":
+            return self._people(asked)
         path, company = _path(kind), self._company()
-        withheld = self._withheld(kind, company)
-        found = {}
-        for id_ in dict.fromkeys(ids):
-            record = self._single(path, kind, id_, company, withheld)
-            if record is not None:
-                found[id_] = record
+        withheld = self._grants.withheld(kind, company)
+        of_users = [id_ for id_ in asked if kind == "member" and id_.startswith("user_")]
+        found = self._members_of(of_users, company, withheld)
+        for id_ in asked:
+            if id_ not in of_users:
+                record = self._single(path, kind, id_, company, withheld)
+                if record is not None:
+                    found[id_] = record
         return found
+
+    def _members_of(self, users: Sequence[str], company: str, withheld: frozenset[str]) -> dict[str, Item]:
+        found: dict[str, Item] = {}
+        for start in range(0, len(users), _AT_ONCE):
+            asked = users[start : start + _AT_ONCE]
+            params: client.Params = {"account_id": company, "first": _AT_ONCE, "user_ids": asked}
+            items, _, _ = _parts("/members", client.get(self._session, "/members", params))
+            for item in items:  # one member for each user and company: they are all on this page
+                id_ = _user_id(item)
+                if id_ in asked:
+                    found[id_] = self._listed("member", item, company, withheld)
+        return found
+
+    def _people(self, ids: Sequence[str]) -> dict[str, Item]:
+        """The public side of users, which belongs to no company and needs no permission."""
+        found = {id_: self._single(_PEOPLE, "user", id_, "", frozenset()) for id_ in ids}
+        return {id_: record for id_, record in found.items() if record is not None}
 
     def _single(self, path: str, kind: str, id_: str, company: str, withheld: frozenset[str]) -> Item | None:
         ref = Ref(SOURCE, kind, id_)
@@ -114,12 +144,30 @@ class WhopReader:
             item = client.get(self._session, f"{path}/{quote(id_, safe='')}")
         except RefusedError as err:
             if err.code == refusals.NOT_FOUND:
+                log.info("Whop has no such record", kind=kind, id=id_)
                 return None
             raise
         try:
-            return _asked_for(ref, item, company, withheld)
+            record = _asked_for(ref, item, company, withheld)
         except BadRecordError as err:
             return BadRecord(ref, err)
+        self._new_words.look(kind, record.fields)
+        return record
+
+    def _listed(self, kind: str, item: object, company: str, withheld: frozenset[str]) -> Item:
+        """An item of a list that was asked for one company's records.
+
+        One that names no company, where Whop allows null, is taken for what was asked for.
+        """
+        try:
+            record = normalise(kind, item, withheld)
+            named = owner(kind, record.fields)
+            if named != company and not (named is None and kind in _MAY_NAME_NONE):
+                raise _foreign(record.ref, named, company)
+        except BadRecordError as err:
+            return BadRecord(_ref_of(kind, item), err)
+        self._new_words.look(kind, record.fields)
+        return record
 
     def _company(self) -> str:
         if self._company_id is None:
@@ -142,27 +190,17 @@ class WhopReader:
                 remedy="Have somebody approve who manages that company on Whop.",
             ) from err
 
-    def _withheld(self, kind: str, company: str) -> frozenset[str]:
-        """The fields that may not be read; raises ReconnectError where the kind may not."""
-        granted = self._granted = self._granted or self._ask_granted(company)
-        if BY_KIND[kind] not in granted:
-            raise _unapproved(BY_KIND[kind]) if self._of_person else refusals.lacking(BY_KIND[kind])
-        return frozenset(field for field, needed in BY_FIELD.get(kind, {}).items() if needed not in granted)
 
-    def _ask_granted(self, company: str) -> frozenset[str]:
-        params = {"resource_id": company, "actions": ",".join(PERMISSIONS)}
-        body = client.get(self._session, "/permissions", params)
-        rows = body.get("data") if isinstance(body, dict) else None
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise _unlike_whop("/permissions")
-        return frozenset(str(row.get("action")) for row in rows if row.get("granted") is True)
+def _user_id(member: object) -> str:
+    user = member.get("user") if isinstance(member, dict) else None
+    return str(user.get("id")) if isinstance(user, dict) else ""
 
 
 def company_of(path: str, found: Any) -> tuple[str, str]:
     """Id and name of a company as Whop sends it. Raises TryLaterError where it is none."""
     id_ = found.get("id") if isinstance(found, dict) else None
     if not is_id(id_):
-        raise _unlike_whop(path)
+        raise unlike_whop(path)
     title = found.get("title")
     return id_, title if isinstance(title, str) and title else id_
 
@@ -177,26 +215,11 @@ def _parts(path: str, body: Any) -> tuple[list[Any], str | None, bool]:
     """Items, cursor and whether this is the last page; ``end_cursor`` stays filled on the last one."""
     items, info = (body.get("data"), body.get("page_info")) if isinstance(body, dict) else (None, None)
     if not isinstance(items, list) or not isinstance(info, dict):
-        raise _unlike_whop(path)
+        raise unlike_whop(path)
     more, cursor = info.get("has_next_page"), info.get("end_cursor")
     if not isinstance(more, bool) or not (cursor is None or isinstance(cursor, str)):
-        raise _unlike_whop(path)
+        raise unlike_whop(path)
     return items, cursor or None, not more
-
-
-def _listed(kind: str, item: object, company: str, withheld: frozenset[str]) -> Item:
-    """An item of a list that was asked for one company's records.
-
-    One that names no company, where Whop allows null, is taken for what was asked for.
-    """
-    try:
-        record = normalise(kind, item, withheld)
-        named = owner(kind, record.fields)
-        if named != company and not (named is None and kind in _MAY_NAME_NONE):
-            raise _foreign(record.ref, named, company)
-    except BadRecordError as err:
-        return BadRecord(_ref_of(kind, item), err)
-    return record
 
 
 def _asked_for(ref: Ref, item: object, company: str, withheld: frozenset[str]) -> SourceRecord:
@@ -205,7 +228,7 @@ def _asked_for(ref: Ref, item: object, company: str, withheld: frozenset[str]) -
     if record.ref != ref:  # a membership is also found by its licence key
         raise bad_value("id", ref.id, record.ref.id)
     named = owner(ref.kind, record.fields)
-    if named != company:
+    if named != company and ref.kind != "user":
         raise _foreign(ref, named, company)
     return record
 
@@ -231,17 +254,5 @@ def _foreign(ref: Ref, named: str | None, company: str) -> BadRecordError:
     )
 
 
-def _unapproved(permission: str) -> ReconnectError:
-    return ReconnectError(
-        f"What was approved on Whop lacks the permission {permission}.",
-        code="whop_scope",
-        remedy="Connect the company again and approve everything that is asked for.",
-    )
-
-
 def _astray(path: str) -> TryLaterError:
     return TryLaterError(f"The pages of {path} do not go on: a cursor came back again.", code="source_paging")
-
-
-def _unlike_whop(path: str) -> TryLaterError:
-    return TryLaterError(f"{path} answered, but not in the form that Whop documents.", code="source_answer")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from connector.errors import ConnectorError, ReconnectError, RefusedError, TryLaterError
@@ -136,7 +137,13 @@ def _wait(refusal: Refusal) -> float:
 
 def _asked_wait(headers: Mapping[str, str]) -> float | None:
     header = headers.get("Retry-After", "")
-    return float(header) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", header) else None
+    if re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", header):
+        return float(header)
+    try:  # a moment is read by the sender's own clock: ours may be off
+        wait = parsedate_to_datetime(header) - parsedate_to_datetime(headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, wait.total_seconds())
 
 
 def _timed_out(_: Refusal) -> ConnectorError:

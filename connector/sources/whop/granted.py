@@ -1,0 +1,82 @@
+"""What a credential may read, asked of Whop: a list refuses nothing that may not be read, it is shorter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from connector.errors import ReconnectError
+
+from . import client, refusals
+from .answers import unlike_whop
+from .scopes import BY_FIELD, BY_KIND
+
+PERMISSIONS: Final = tuple(
+    dict.fromkeys([*BY_KIND.values(), *(one for of in BY_FIELD.values() for one in of.values())])
+)
+"""What a credential needs for all kinds to be read whole."""
+
+
+class Grants:
+    """The permissions of one credential, asked once and kept; ``of_person``: they were approved by OAuth."""
+
+    def __init__(self, session: client.Session, *, of_person: bool) -> None:
+        self._session = session
+        self._of_person = of_person
+        self._known: frozenset[str] | None = None
+
+    def ask(self, company: str) -> frozenset[str]:
+        """What may be read of this company now, of all there is to be read."""
+        params = {"resource_id": company, "actions": ",".join(PERMISSIONS)}
+        body = client.get(self._session, "/permissions", params)
+        rows = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise unlike_whop("/permissions")
+        self._known = frozenset(str(row.get("action")) for row in rows if row.get("granted") is True)
+        return self._known
+
+    def withheld(self, kind: str, company: str) -> frozenset[str]:
+        """The fields that may not be read; raises ReconnectError where the kind may not."""
+        granted, needed = self._known or self.ask(company), BY_KIND[kind]
+        if not granted:
+            raise _unseen(company)
+        if needed not in granted:
+            raise _unapproved(needed) if self._of_person else refusals.lacking(needed)
+        return frozenset(field for field, one in BY_FIELD.get(kind, {}).items() if one not in granted)
+
+    def still_withheld(self, kind: str, company: str) -> frozenset[str]:
+        """The same, asked again: a permission that is withdrawn takes rows and values away, silently.
+
+        Who asks after the last page knows that all of it was read with permission, or hears that not.
+        """
+        self._known = None
+        return self.withheld(kind, company)
+
+
+def looks_withheld(kind: str, items: Sequence[object], withheld: frozenset[str]) -> bool:
+    """Whether a field that may be read is null in every item: so a page looks that may not be read whole."""
+    rows = [item for item in items if isinstance(item, dict)]
+    guarded = [field for field in BY_FIELD.get(kind, {}) if field not in withheld]
+    return bool(rows) and any(all(_is_null(row, field) for row in rows) for field in guarded)
+
+
+def _is_null(row: dict[str, Any], field: str) -> bool:
+    outer, _, inner = field.partition(".")
+    value = row.get(outer)
+    return (value.get(inner) if isinstance(value, dict) and inner else value) is None
+
+
+def _unapproved(permission: str) -> ReconnectError:
+    return ReconnectError(
+        f"What was approved on Whop lacks the permission {permission}.",
+        code="whop_scope",
+        remedy="Connect the company again and approve everything that is asked for.",
+    )
+
+
+def _unseen(company: str) -> ReconnectError:
+    return ReconnectError(
+        f"Whop shows nothing of {company} any more: it was switched off, or our access to it was withdrawn.",
+        code="whop_unseen",
+        remedy="Look at the company in the Whop dashboard; when it is there, connect it again.",
+    )
