@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,11 +24,13 @@ from connector.errors import ReconnectError, SettingError
 from connector.mapping_files import MappingSet, load_all
 from connector.outbound import AllowList, Door, OutboundSession
 from connector.ports import Budget, Lane, Reader, SchemaKeeper, Writer
-from connector.sources.whop import Session, headers, scopes
+from connector.sources.whop import Session, budgeted, headers, scopes
+from connector.sources.whop.budgeted import BudgetedSession
 from connector.sources.whop.catalogue import CATALOGUE as WHOP
 from connector.sources.whop.oauth import App, WhopOAuth
 from connector.sources.whop.reader import WhopReader
 from connector.sources.whop.renewing import RenewingSession
+from connector.sources.whop.vocabulary import NewWords
 from connector.store.connections import Connection
 from connector.store.db import Database, in_transaction
 from connector.store.workspaces import Workspace
@@ -41,6 +43,7 @@ from connector.vault import Vault
 _SLACK = timedelta(seconds=60)
 _BLOCK_RECORDS = 1_000  # what one look-up of the CRM covers: some 0.2 s there, and a second of work here
 
+_WHOP_BUDGET = Terms("Whop", code="source_rate", limits=budgeted.LIMITS)
 _CRM_BUDGET = Terms("Twenty", code="crm_rate_limit", limits=LIMITS)
 
 SHIPPED_MAPPINGS = Path(__file__).parent.parent / "mappings"
@@ -175,16 +178,17 @@ class Openers:
     pause: Callable[[float], None]
     keeper: tokens.Keeper
     budgets: Budgets
+    new_words: NewWords = field(default_factory=NewWords)
 
-    def reader(self, connection: Connection) -> Reader:
+    def reader(self, connection: Connection, lane: Lane = "full") -> Reader:
         """The source side of a connection. Raises ReconnectError when it was disconnected."""
         if connection.auth == "oauth":
-            return self._renewing_reader(connection)
+            return self._renewing_reader(connection, lane)
         if connection.secret_sealed is None:
             raise ReconnectError("This connection was disconnected.", code="whop_disconnected")
         binding = secret_binding(connection.workspace_id, connection.id)
-        key = self.vault.open(connection.secret_sealed, bound_to=binding)
-        return self.reader_for(key, connection.company_id)
+        session = self._whop(self.vault.open(connection.secret_sealed, bound_to=binding))
+        return self._whop_reader(self._budgeted(session, connection, lane), connection.company_id)
 
     def reader_for(self, key: str, company_id: str | None) -> Reader:
         """The source side for a credential that is not kept yet."""
@@ -194,7 +198,7 @@ class Openers:
         """The source side for an access token that is not kept yet."""
         return self._whop_reader(self._whop(token), company_id, of_person=True)
 
-    def _renewing_reader(self, connection: Connection) -> Reader:
+    def _renewing_reader(self, connection: Connection, lane: Lane) -> Reader:
         """One whose access token is renewed when it is about to end, or when Whop refuses it under way."""
         session = RenewingSession(
             tokens.live_token(self.keeper, connection),
@@ -202,14 +206,24 @@ class Openers:
             renew=lambda refused: tokens.live_token(self.keeper, connection, refused=refused),
             shut_out=lambda token: tokens.shut_out(self.keeper, connection, token),
         )
-        return self._whop_reader(session, connection.company_id, of_person=True)
+        shared = self._budgeted(session, connection, lane)
+        return self._whop_reader(shared, connection.company_id, of_person=True)
+
+    def _budgeted(self, session: Session, connection: Connection, lane: Lane) -> Session:
+        """Whop counts by credential and operation; a connection has one credential at a time."""
+        key = f"whop:{connection.id}"
+        return BudgetedSession(
+            session, lambda operation: self.budgets.tokens(f"{key}:{operation}", _WHOP_BUDGET, lane)
+        )
 
     def _whop(self, credential: str) -> Session:
         return _whop(self.settings, self.door, credential)
 
     def _whop_reader(self, session: Session, company_id: str | None, *, of_person: bool = False) -> Reader:
         size = self.settings.whop_sync_batch_size
-        return WhopReader(session, company_id=company_id, page_size=size, of_person=of_person)
+        return WhopReader(
+            session, company_id=company_id, page_size=size, of_person=of_person, new_words=self.new_words
+        )
 
     def writer(self, workspace: Workspace, lane: Lane) -> Writer:
         """The CRM side of a workspace. Raises ReconnectError when it has no key."""
