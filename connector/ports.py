@@ -211,6 +211,10 @@ class Writer(Protocol):
         """
         ...
 
+    def learned(self) -> int | None:
+        """The batch size that the CRM has proved since this writer was made; None: it has not yet."""
+        ...
+
     def look(self, mapping: Mapping, seeks: Sequence[Seek]) -> dict[Ref, Found]:
         """What the CRM holds for each seek, deleted rows included, with the values the mapping writes."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, insert, select, update
@@ -11,6 +11,8 @@ from sqlalchemy import ColumnElement, Row, insert, select, update
 from connector.errors import RefusedError
 from connector.store.db import Session
 from connector.store.models import workspace
+
+_BATCH_HOLDS = timedelta(days=1)  # then one request, refused at worst, finds it out anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,11 @@ class Workspace:
     created_at: datetime
     crm_names: dict[str, Any] | None = None
     crm_front_url: str | None = None
+    batch_cap_at: datetime | None = None
+
+    def batch_known(self, now: datetime) -> int | None:
+        """The batch size that was learned not long ago: a server that is upgraded may take more."""
+        return self.batch_cap if self.batch_cap_at and now - self.batch_cap_at < _BATCH_HOLDS else None
 
 
 def add(session: Session, new: Workspace) -> None:
@@ -66,20 +73,24 @@ def remember_crm(
     workspace_id: str,
     *,
     schema_version: int | None = None,
-    batch_cap: int | None = None,
     crm_names: dict[str, Any] | None = None,
     crm_front_url: str | None = None,
 ) -> None:
     """Keep what was learned of the CRM; None leaves as it is."""
     learned = {
         "schema_version": schema_version,
-        "batch_cap": batch_cap,
         "crm_names": crm_names,
         "crm_front_url": crm_front_url,
     }
     values = {name: value for name, value in learned.items() if value is not None}
     if values:
         session.execute(update(workspace).where(workspace.c.id == workspace_id).values(values))
+
+
+def remember_batch(session: Session, workspace_id: str, cap: int, now: datetime) -> None:
+    """Keep how many records one request takes, as the CRM has just proved."""
+    values = {"batch_cap": cap, "batch_cap_at": now}
+    session.execute(update(workspace).where(workspace.c.id == workspace_id).values(values))
 
 
 def _one(session: Session, condition: ColumnElement[bool], asked: str) -> Workspace:

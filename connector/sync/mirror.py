@@ -126,7 +126,8 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
         _broke_off(tools, scope.run if scope else run, owner, error)
         return False
     with tools.database.transaction() as session:
-        workspaces.remember_crm(session, run.workspace_id, batch_cap=scope.writer.batch_size())
+        if (cap := scope.writer.learned()) and cap != scope.known_batch:
+            workspaces.remember_batch(session, run.workspace_id, cap, tools.clock())
         if not ended:
             paused = connections.get(session, run.workspace_id, run.connection_id).paused
             status = "paused" if paused else "running"
@@ -141,11 +142,23 @@ def _scope(tools: Tools, run: runs.Run, owner: str) -> Scope:
     with tools.database.reading() as session:
         workspace = workspaces.get(session, run.workspace_id)
         connection = connections.get(session, run.workspace_id, run.connection_id)
-    writer = modelling.open_writer(tools, workspace, LANES[run.type])
+    known = workspace.batch_known(tools.clock())
+    writer = modelling.open_writer(tools, replace(workspace, batch_cap=known), LANES[run.type])
     reader = tools.open_reader(connection)
     if run.mapping_version is None:
         run = _begin(tools, run, owner)
-    return Scope(tools.database, tools.mappings, reader, writer, tools.clock, owner, LEASE, run, tools.pace)
+    return Scope(
+        tools.database,
+        tools.mappings,
+        reader,
+        writer,
+        tools.clock,
+        owner,
+        LEASE,
+        run,
+        tools.pace,
+        known,
+    )
 
 
 def _begin(tools: Tools, run: runs.Run, owner: str) -> runs.Run:

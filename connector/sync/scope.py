@@ -37,7 +37,7 @@ class Pace:
 class Scope:
     """One job's view of the run it works on. ``run`` is replaced as its progress is saved.
 
-    ``sure_of_batch``: how many records a request takes was found out on this server not long ago.
+    ``known_batch``: how many records a request takes, where that was found out not long ago.
     """
 
     database: Database
@@ -49,7 +49,7 @@ class Scope:
     lease: timedelta
     run: runs.Run
     pace: Pace = field(default_factory=Pace)
-    sure_of_batch: bool = False
+    known_batch: int | None = None
 
     def claims(self, mapping: Mapping) -> Claimed:
         """What this run claims when it writes records of this mapping."""

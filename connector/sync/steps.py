@@ -47,7 +47,7 @@ class Road:
         self._sender = Sender(self._write, scope.pace.lanes if beside else 0)
         self._taken: Taken = {}
         self._seen: set[Ref] = set()
-        self._sure = scope.sure_of_batch
+        self._sure = scope.known_batch is not None
         self._moved = False
 
     def __enter__(self) -> Road:
@@ -74,6 +74,7 @@ class Road:
 
     def leave(self) -> None:
         """End the job's part: what is not sent yet is read again, unless that would be much."""
+        self._keep_up(left=0)
         self._send_held(self._scope.pace.read_again if self._moved else _NOTHING)
 
     def finish(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from connector.errors import RefusedError
@@ -9,7 +11,7 @@ from connector.store import workspaces
 from connector.store.db import Database
 from connector.store.workspaces import Workspace
 
-from .builders import a_workspace
+from .builders import NOW, a_workspace
 
 
 def add(database: Database, workspace: Workspace) -> Workspace:
@@ -93,8 +95,20 @@ def test_what_is_learned_of_the_crm_is_remembered(database: Database) -> None:
 
     with database.transaction() as session:
         workspaces.remember_crm(session, new.id, schema_version=3)
-        workspaces.remember_crm(session, new.id, batch_cap=20)
+        workspaces.remember_batch(session, new.id, 20, NOW)
         workspaces.remember_crm(session, new.id)
 
     found = get(database, new.id)
     assert (found.schema_version, found.batch_cap) == (3, 20)
+
+
+def test_a_batch_size_is_believed_for_a_day(database: Database) -> None:
+    new = add(database, a_workspace())
+    assert new.batch_known(NOW) is None
+
+    with database.transaction() as session:
+        workspaces.remember_batch(session, new.id, 60, NOW)
+
+    found = get(database, new.id)
+    assert found.batch_known(NOW + timedelta(hours=23)) == 60
+    assert found.batch_known(NOW + timedelta(hours=24)) is None

@@ -326,4 +326,4 @@ def cap_batches(scene: Scene, size: int) -> None:
     """As if an older server had named its limit: several writes for each window."""
     assert scene.workspace is not None
     with scene.parts.database.transaction() as session:
-        workspaces.remember_crm(session, scene.workspace.id, batch_cap=size)
+        workspaces.remember_batch(session, scene.workspace.id, size, scene.clock())

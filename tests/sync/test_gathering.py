@@ -71,6 +71,7 @@ def test_creates_of_many_blocks_go_in_full_requests(scene: Scene) -> None:
 
 
 def test_the_end_of_a_jobs_time_costs_no_request(scene: Scene) -> None:
+    cap_batches(scene, 10)
     scene.clock = Clock(step=2)
     scene.twenty.ask("DELETE", "/stats")
     run_id = scene.start()
@@ -82,7 +83,7 @@ def test_the_end_of_a_jobs_time_costs_no_request(scene: Scene) -> None:
 
     is_whole(scene, scene.run(run_id))
     assert jobs > 4
-    assert sent(scene) == {"createWhopProducts": 1, "createPeople": 2, "createOpportunities": 3}
+    assert sent(scene) == {"createWhopProducts": 1, "createPeople": 4, "createOpportunities": 6}
 
 
 def test_a_job_whose_time_is_up_moves_the_run_on_though_no_request_is_full(scene: Scene) -> None:
@@ -179,6 +180,70 @@ def test_two_members_with_one_email_in_different_blocks_wait_for_a_person(scene:
 
     assert scene.told(run, first["id"]).result == "created"
     assert (scene.told(run, last["id"]).result, scene.told(run, last["id"]).reason) == ("skipped", "review")
+
+
+# --- how many records a request takes
+
+
+def takes(scene: Scene, size: int) -> None:
+    """The CRM is a server, from now on, that takes so many records a request."""
+    world = scene.twenty.app.extensions["twenty"]
+    world.settings = replace(world.settings, batch_cap=size)
+
+
+@pytest.fixture
+def older(database_url: str, whop: Service, twenty: Service) -> Iterator[Scene]:
+    """Nothing is known of the CRM yet, which takes 20 records a request."""
+    with closing(built(environment(database_url, whop.url, NOWHERE))) as parts:
+        scene = Scene(whop, twenty, parts).connect()
+        takes(scene, 20)
+        yield scene
+
+
+def test_the_limit_of_a_server_costs_one_refused_request_and_is_remembered(older: Scene) -> None:
+    older.twenty.ask("DELETE", "/stats")
+
+    is_whole(older, older.sync())
+
+    assert sent(older) == {"createWhopProducts": 1, "createPeople": 1 + 2, "createOpportunities": 3}
+    older.twenty.ask("DELETE", "/stats")
+    run = older.sync(wrap=with_changes)
+    people, deals = run.counts["person"]["updated"], run.counts["opportunity"]["updated"]
+    told = {"createWhopProducts": 1, "createPeople": -(-people // 20), "createOpportunities": -(-deals // 20)}
+    assert sent(older) == told
+
+
+@pytest.mark.parametrize(("hours", "requests"), [(1, 3), (25, 1)])
+def test_a_server_that_was_upgraded_is_found_out_within_a_day(
+    older: Scene, hours: int, requests: int
+) -> None:
+    older.sync()
+    takes(older, 200)
+    older.clock.advance(hours * 3600)
+    older.twenty.ask("DELETE", "/stats")
+
+    run = older.sync(wrap=with_changes)
+
+    assert 40 < run.counts["opportunity"]["updated"] <= 60
+    assert sent(older)["createOpportunities"] == requests
+
+
+def test_the_first_full_request_goes_out_alone_where_the_limit_is_only_supposed(older: Scene) -> None:
+    """Four requests of a wrong size under way would be four refusals."""
+    older.twenty.ask("DELETE", "/stats")
+
+    is_whole(older, older.sync(wrap=lambda tools: supposing(tools, 25)))
+
+    assert sent(older)["createOpportunities"] == 3
+
+
+def supposing(tools: Tools, size: int) -> Tools:
+    """The tools of a connector that takes another size for granted."""
+
+    def writer(workspace: Any) -> Any:
+        return tools.open_writer(replace(workspace, batch_cap=workspace.batch_cap or size))
+
+    return replace(tools, open_writer=writer)
 
 
 # --- the gathering by itself

@@ -28,7 +28,7 @@ DEFAULT_BATCH = 200  # of recent servers; an older one names its own in its refu
 
 
 class TwentyWriter:
-    """Fills ``ports.Writer``. ``batch`` is what the server is known to take; it learns a lower cap.
+    """Fills ``ports.Writer``. ``batch`` is what the server took or named before, where known.
 
     ``names`` are Twenty's present names of what the mappings write.
     """
@@ -38,6 +38,7 @@ class TwentyWriter:
     ) -> None:
         self._client = client
         self._batch = batch
+        self._learned: int | None = None
         self._names = names
 
     def account(self) -> CrmAccount:
@@ -56,6 +57,10 @@ class TwentyWriter:
     def reserved(self) -> AbstractContextManager[None]:
         """Wait until one request may be sent; inside, it is."""
         return self._client.reserved()
+
+    def learned(self) -> int | None:
+        """What a refusal named, or else the full size once it was taken."""
+        return self._learned
 
     def look(self, mapping: Mapping, seeks: Sequence[Seek]) -> dict[Ref, Found]:
         """One request per 2,000 seeks, deleted rows included."""
@@ -82,6 +87,8 @@ class TwentyWriter:
             batch = todo[:size]
             try:
                 yield from send(batch)
+                if len(batch) >= self._batch:
+                    self._learned = self._batch
             except Refusal as refusal:  # it is too big, and nothing of it was written
                 size = self._smaller(refusal, len(batch))
             else:
@@ -90,7 +97,7 @@ class TwentyWriter:
     def _smaller(self, refusal: Refusal, size: int) -> int:
         """A size that may pass; a cap that the server names holds from now on."""
         if refusal.cap and refusal.cap < size:
-            self._batch = refusal.cap
+            self._batch = self._learned = refusal.cap
             return refusal.cap
         return max(1, size // 2)
 

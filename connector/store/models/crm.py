@@ -24,6 +24,8 @@ workspace = Table(
     Column("schema_version", Integer),
     #: How many records one request takes, as learned; null: the default.
     Column("batch_cap", Integer),
+    #: When that was learned: it is found out anew now and then.
+    Column("batch_cap_at", UtcDateTime),
     #: Mapping name of each object and field → its id and present name in the CRM; null before a look.
     Column("crm_names", Json),
     #: Origin of the CRM's pages, where it is another than ``crm_url``; null: the same.
