@@ -7,12 +7,14 @@ with their mistakes.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
 Json = Mapping[str, Any]
+_PATIENCE = 60  # seconds, about
 
 
 class Session(Protocol):
@@ -49,11 +51,22 @@ def crm_rows(session: Session, plural: str, selection: str) -> list[Json]:
     while True:
         wanted = f"pageInfo{{hasNextPage endCursor}}edges{{node{{{selection}}}}}"
         query = f"query{{{plural}(first:1000{after}){{{wanted}}}}}"
-        found = session.request("POST", "/graphql", json={"query": query}).json()["data"][plural]
+        found = _answered(session, query)[plural]
         rows += [edge["node"] for edge in found["edges"]]
         if not found["pageInfo"]["hasNextPage"]:
             return rows
         after = f',after:"{found["pageInfo"]["endCursor"]}"'
+
+
+def _answered(session: Session, query: str) -> Json:
+    """The data; the request limit, which a sync has just used up, is waited out."""
+    for _ in range(_PATIENCE):
+        answer = session.request("POST", "/graphql", json={"query": query}).json()
+        if "errors" not in answer:
+            break
+        time.sleep(1)
+    data: Json = answer["data"]
+    return data
 
 
 PEOPLE = (

@@ -8,7 +8,7 @@ import click
 
 from connector import logs
 from connector.cli import base
-from connector.cli.bench import pages, sync
+from connector.cli.bench import crm, pages, sync
 from connector.cli.bench.pages import Work
 
 _ENTRIES = click.IntRange(5_000)  # with fewer, some pages would have nothing to show
@@ -59,6 +59,25 @@ def pages_command(
         sys.exit(base.FAILED)
 
 
+@base.command("crm")
+@click.option("--people", type=click.IntRange(1), default=10_000, show_default=True)
+@click.option("--opportunities", type=click.IntRange(1), default=10_000, show_default=True)
+@click.option(
+    "--only", type=click.Choice(list(crm.PARTS)), multiple=True, help="This part alone; repeatable."
+)
+def crm_command(people: int, opportunities: int, only: tuple[str, ...], *, as_json: bool) -> None:
+    """Writing into a CRM that answers as slowly, and limits as hard, as a recorded server did.
+
+    Example: flask bench crm --only batch --only bad
+    """
+    logs.configure("WARNING", "auto")
+    report = crm.bench(crm.Work(people, opportunities), only or tuple(crm.PARTS))
+    base.show(report.document(), report.lines(), as_json=as_json)
+    if not report.met:
+        sys.exit(base.FAILED)
+
+
 bench_group.add_command(sync_command)
+bench_group.add_command(crm_command)
 bench_group.add_command(pages_command)
 COMMANDS = (bench_group,)

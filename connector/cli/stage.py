@@ -34,12 +34,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What the sandbox Whop holds, and whether both sandboxes keep their services' limits."""
+    """What the sandbox Whop holds, and whether both sandboxes keep their services' limits.
+
+    ``crm`` are more options of ``flask sandbox twenty``.
+    """
 
     members: int = 500
     memberships: int | None = None
     seed: int = 1
     limits: bool = True
+    crm: tuple[str, ...] = ()
 
     @property
     def whop_options(self) -> tuple[str, ...]:
@@ -52,7 +56,7 @@ class Size:
     @property
     def twenty_options(self) -> tuple[str, ...]:
         """Options of ``flask sandbox twenty``."""
-        return (self._limits,)
+        return (self._limits, *self.crm)
 
     @property
     def _limits(self) -> str:
