@@ -46,7 +46,7 @@ links:
 def report_cpu(report: Report, parts: Parts, set_up: Stage) -> None:
     """Thread time of the writer for 200 records: input, request, answer, results."""
     workspace, connection = stage.connect(parts, set_up, "bench")
-    writer, reader = parts.openers.writer(workspace), parts.openers.reader(connection)
+    writer, reader = parts.openers.writer(workspace, "full"), parts.openers.reader(connection)
     for kind, object_ in (("member", "people"), ("membership", "opportunities")):
         mapping = next(one for one in parts.tools.mappings if one.kind == kind)
         records = (record for page in reader.pages(kind, None) for record in page.items)
@@ -118,7 +118,7 @@ def report_bad(report: Report, count: int, parts: Parts, set_up: Stage) -> None:
     mappings["opportunity"] = load_texts(texts, WHOP, CRM)["membership"]
     parts.openers.schema(workspace).apply([mappings["opportunity"]])
     for trouble in _troubles(parts, workspace, mappings["person"], _gone(parts, set_up)):
-        writer, mapping = parts.openers.writer(workspace), mappings[trouble.object]
+        writer, mapping = parts.openers.writer(workspace, "full"), mappings[trouble.object]
         writes = [_good(trouble.object) for _ in range(count)]
         writes[count * 2 // 3] = trouble.spoil(writes[count * 2 // 3])
         before = _requests(parts, set_up)
@@ -131,7 +131,7 @@ def report_bad(report: Report, count: int, parts: Parts, set_up: Stage) -> None:
 
 def _troubles(parts: Parts, workspace: Workspace, person: Mapping, gone: str) -> Iterator[Trouble]:
     holder = _good("person")
-    parts.openers.writer(workspace).apply(person, [holder])
+    parts.openers.writer(workspace, "full").apply(person, [holder])
     taken = {"whopUserId": holder.values["whopUserId"]}
     yield Trouble("a value that is named", "person", partial(_with, emails={"primaryEmail": "nobody"}))
     yield Trouble("a key that is taken", "person", partial(_with, **taken))
