@@ -240,8 +240,8 @@ def test_the_first_full_request_goes_out_alone_where_the_limit_is_only_supposed(
 def supposing(tools: Tools, size: int) -> Tools:
     """The tools of a connector that takes another size for granted."""
 
-    def writer(workspace: Any) -> Any:
-        return tools.open_writer(replace(workspace, batch_cap=workspace.batch_cap or size))
+    def writer(workspace: Any, lane: Any) -> Any:
+        return tools.open_writer(replace(workspace, batch_cap=workspace.batch_cap or size), lane)
 
     return replace(tools, open_writer=writer)
 
