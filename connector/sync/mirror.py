@@ -25,7 +25,7 @@ from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Database, Session, Unavailable
 from connector.store.workspaces import Workspace
-from connector.sync import modelling, steps
+from connector.sync import modelling, steps, waiting
 from connector.sync.scope import Advance, Pace, Progress, Scope
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,6 @@ LEASE = timedelta(seconds=15)  # a dead worker's run goes on this much later, pl
 _HEARTBEAT = 4.0
 _SLICE = timedelta(seconds=5)
 _FIRST_WAIT = 2.0
-_LONGEST_WAIT = 300.0
 _LONGEST_MODEL_WAIT = 60.0  # an admin who mends the data model does not want to wait for us
 _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
 _KEY_GONE = ("whop_key", "whop_scope", "whop_company", "whop_unseen")
@@ -99,11 +98,11 @@ def ring(tools: Tools, run: runs.Run) -> None:
 def sweep(tools: Tools) -> int:
     """Ring for every run whose time has come and that nobody is at; how many."""
     with tools.database.reading() as session:
-        waiting = [runs.by_id(session, run_id) for run_id in runs.overdue(session, tools.clock())]
-    for run in waiting:
+        idle = [runs.by_id(session, run_id) for run_id in runs.overdue(session, tools.clock())]
+    for run in idle:
         log.info("a run waits for a worker; ringing", run=run.number)
         ring(tools, run)
-    return len(waiting)
+    return len(idle)
 
 
 def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
@@ -262,10 +261,12 @@ def _wait(tools: Tools, run: runs.Run, owner: str, error: TryLaterError) -> None
     """Nothing is wrong with the data: give the run back and let it go on when the other side may answer."""
     if error.code == "lease_lost":
         raise error
+    if error.after is not None:  # it said when: nothing is in trouble
+        log.info("run waits", error=str(error), code=error.code, seconds=error.after)
+        _put_off(tools, run, owner, run.checkpoint, error, error.after)
+        return
     tries = int(run.checkpoint.get("tries", 0)) + 1
-    wait = (
-        error.after if error.after is not None else min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tries - 1, 9))
-    )
+    wait = waiting.seconds(run.id, tries)
     log.warning("run waits", error=str(error), code=error.code, seconds=wait)
     _put_off(tools, run, owner, {**run.checkpoint, "tries": tries}, error, wait)
 
@@ -278,7 +279,7 @@ def _await_model(tools: Tools, run: runs.Run, owner: str, error: SchemaError) ->
         _fail(tools, run, owner, error)
         return
     tries = int(run.checkpoint.get("tries", 0)) + 1
-    wait = min(_LONGEST_MODEL_WAIT, _FIRST_WAIT * 2 ** min(tries - 1, 9))
+    wait = waiting.seconds(run.id, tries, _LONGEST_MODEL_WAIT)
     log.warning("run waits for the CRM's data model", error=str(error), seconds=wait)
     _put_off(tools, run, owner, {**run.checkpoint, "tries": tries}, error, wait)
 

@@ -88,21 +88,6 @@ def test_a_waiting_run_is_left_alone_until_it_is_due(scene: Scene) -> None:
 
 
 @on_sqlite
-def test_waits_grow_and_stay_below_five_minutes(scene: Scene) -> None:
-    scene.twenty.dial("people", {"status": 500, "body": HTML}, times=None)
-    run_id = scene.start()
-    waits = []
-
-    for _ in range(12):
-        run = scene.advance(run_id)
-        waits.append((run.due_at - scene.clock.now).total_seconds())
-        scene.clock.now = run.due_at
-
-    assert waits[:4] == [2, 4, 8, 16]
-    assert waits[-1] == 300
-
-
-@on_sqlite
 def test_a_crm_that_is_down_at_the_start_is_still_checked_later(scene: Scene) -> None:
     scene.twenty.dial("currentWorkspace", {"status": 500, "body": HTML}, times=1)
     delete_field(scene, "person", "whopUsername")

@@ -22,6 +22,7 @@ LIMITS: Final = (Limit(100, 1), Limit(100, 60))
 T = TypeVar("T")
 
 _PATIENCE = 20  # refusals in a row: longer trouble is the run's to plan
+_SILENT = ("unreachable", "timeout", "cut_short")  # in transport: nobody but us knows that it was Twenty
 _FREE = ("/metadata", "/rest/metadata")
 
 
@@ -64,16 +65,18 @@ class TwentyClient:
         """Write records, once: whether a broken connection wrote is for the caller to find out."""
         return self._graphql("/graphql", query, variables, retry=False)
 
-    def metadata(self, query: str, variables: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    def metadata(
+        self, query: str, variables: Mapping[str, Any] | None = None, *, retry: bool = True
+    ) -> Mapping[str, Any]:
         """Read of the workspace and its data model."""
-        return self._graphql("/metadata", query, variables, retry=True)
+        return self._graphql("/metadata", query, variables, retry=retry)
 
     def rest(self, method: str, path: str, json: Any = None) -> Any:
         """A REST call, mostly of the metadata API; the parsed body."""
         return self._within_budget(path, lambda: self._rest_once(method, path, json))
 
     def _rest_once(self, method: str, path: str, json: Any) -> Any:
-        answer = self._session.request(method, path, json=json, retry=method == "GET")
+        answer = self._request(method, path, json, retry=method == "GET")
         body = _parsed(answer)
         if answer.status >= 400:
             raise refusals.read(refusals.of_rest(body, answer.status))
@@ -97,8 +100,16 @@ class TwentyClient:
                 refusal = error
         raise refusal
 
+    def _request(self, method: str, path: str, json: Any, *, retry: bool) -> Answer:
+        try:
+            return self._session.request(method, path, json=json, retry=retry)
+        except TryLaterError as error:
+            if error.code not in _SILENT:
+                raise
+            raise TryLaterError(str(error), code="crm_unreachable") from error
+
     def _graphql_once(self, path: str, payload: Mapping[str, Any], *, retry: bool) -> Mapping[str, Any]:
-        answer = self._session.request("POST", path, json=payload, retry=retry)
+        answer = self._request("POST", path, payload, retry=retry)
         body = _parsed(answer)
         if not isinstance(body, Mapping) or (answer.status >= 400 and "errors" not in body):
             raise refusals.read(refusals.of_rest(body, answer.status))

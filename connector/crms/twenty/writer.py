@@ -42,8 +42,9 @@ class TwentyWriter:
         self._names = names
 
     def account(self) -> CrmAccount:
-        """The workspace that the credential opens."""
-        found = self._client.metadata("query{currentWorkspace{id displayName metadataVersion}}")
+        """The workspace that the credential opens. Asked once: of a Twenty that is down, all jobs ask it."""
+        query = "query{currentWorkspace{id displayName metadataVersion}}"
+        found = self._client.metadata(query, retry=False)
         workspace = found.get("currentWorkspace")
         if not workspace:
             raise ReconnectError("The API key opens no workspace of this Twenty.", code="crm_credential")
