@@ -30,7 +30,7 @@ def decide(sandbox: Flask, url: str, email: str = "admin@acme.test", decision: s
 
 
 def turn(sandbox: Flask, what: str, **given: Any) -> Any:
-    """Turn something of the sandbox: `what` is oauth, users, roles or keys; see its own documentation."""
+    """Turn something of the sandbox: `what` is oauth, server, users, roles or keys; see `turns` there."""
     answer = sandbox.test_client().post(f"/sandbox/{what}", json=given)
     assert answer.status_code == 200, answer.text
     return answer.json

@@ -72,7 +72,7 @@ def test_a_field_cannot_become_unique_over_duplicates(twenty: Twenty) -> None:
     answer = twenty.send("PATCH", f"/rest/metadata/fields/{field['id']}", {"isUnique": True})
 
     assert answer.status_code == 500
-    assert answer.get_data(as_text=True).startswith("Migration action 'create' for 'index'")
+    assert answer.get_json().startswith("Migration action 'create' for 'index'")
     assert twenty.rest("GET", f"/rest/metadata/fields/{field['id']}")["isUnique"] is False
 
 

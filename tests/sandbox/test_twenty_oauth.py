@@ -224,7 +224,7 @@ def test_applications_that_act_for_a_person_are_not_limited():
 
 
 def test_the_consent_page_may_live_on_another_host(app: Connector):
-    turn(app.twenty.app, "oauth", front_url="http://app.example.com", multi_workspace=True)
+    turn(app.twenty.app, "server", front_url="http://app.example.com", multi_workspace=True)
 
     told = app.twenty.client.get("/.well-known/oauth-authorization-server").json
 
@@ -234,7 +234,7 @@ def test_the_consent_page_may_live_on_another_host(app: Connector):
 
 
 def test_an_older_server_has_no_oauth(app: Connector):
-    turn(app.twenty.app, "oauth", oauth=False)
+    turn(app.twenty.app, "server", oauth=False)
 
     for path in ("/.well-known/oauth-authorization-server", "/oauth/register/x"):
         assert app.twenty.client.get(path).status_code == 404

@@ -25,7 +25,7 @@ def companies(twenty: Twenty) -> list[str]:
 
 def test_where_code_steps_are_on_a_new_person_gets_a_company():
     twenty = Twenty()
-    twenty.client.post("/sandbox/oauth", json={"code_steps": True})
+    twenty.client.post("/sandbox/server", json={"code_steps": True})
 
     rows = twenty.people([{"emails": email("a@acme.example")}, {"emails": email("b@acme.example")}])
 
@@ -43,7 +43,7 @@ def test_by_default_the_runs_come_to_nothing():
 
 def test_a_paused_workflow_makes_nothing():
     twenty = Twenty()
-    twenty.client.post("/sandbox/oauth", json={"code_steps": True})
+    twenty.client.post("/sandbox/server", json={"code_steps": True})
     body = {"query": OFF, "variables": {"v": version(twenty)}}
 
     paused = twenty.send("POST", "/graphql", body, session(twenty, "admin@acme.test")).json

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask, Response, request
 
-from connector.sandbox.twenty import browse, consent, controls, oauth, road
+from connector.sandbox.twenty import browse, consent, controls, oauth, road, wire
 from connector.sandbox.twenty.world import Settings, World
 
 METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
@@ -58,5 +58,5 @@ def _refuse_oversized() -> Response | None:
     if len(request.path) + len(query) > LONGEST_LINE:
         return Response(b"", 431)
     if (request.content_length or 0) > LONGEST_BODY:
-        return Response("request entity too large", 500, mimetype="text/html")
+        return wire.reply(500, "request entity too large")
     return None

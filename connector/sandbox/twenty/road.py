@@ -17,6 +17,8 @@ from connector.sandbox.twenty.world import World
 
 Answer = tuple[int, Any]
 Door = Callable[[Session, Any], Answer]
+#: What the server says without its database (890-895).
+NO_DATABASE = "connect ECONNREFUSED 127.0.0.1:5433"
 REFUSALS = (Refusal, AuthRefusal, SchemaRefusal, ShapeRefusal, OAuthError)
 
 
@@ -129,6 +131,8 @@ class Road:
             return wire.reply(400, error.body)
         roots = graphql.roots_of(body) if self._refused in (_gql, _meta_gql) else ()
         fault = self._fault(roots)
+        if self._world.server.down is not None:
+            return self._down(roots)
         if "delay" in fault:
             self._world.settings.sleep(fault["delay"])
         before = _faulty(fault, roots, "before")
@@ -140,8 +144,19 @@ class Road:
         after = _faulty(fault, roots, "after")
         if after is not None:
             return after
-        whole = wire.reply(status, answer, text=isinstance(answer, str))
+        whole = wire.reply(status, answer)
         return wire.truncated(whole, fault["truncate"]) if "truncate" in fault else whole
+
+    def _down(self, roots: tuple[str, ...]) -> Response:
+        """Without its database the server says so in as many ways as it has doors; without Redis, nothing."""
+        if self._world.wait_for_redis():
+            return wire.cut()
+        if self._refused in (_gql, _meta_gql):
+            error = {"message": NO_DATABASE, "extensions": {"code": "INTERNAL_SERVER_ERROR"}}
+            return wire.reply(200, {"data": dict.fromkeys(roots), "errors": [error]})
+        if self._refused is _rest and not request.path.startswith("/rest/metadata"):
+            return wire.reply(400, {"statusCode": 400, "error": "Error", "messages": [NO_DATABASE]})
+        return wire.reply(500, NO_DATABASE)
 
     def _fault(self, roots: tuple[str, ...]) -> dict[str, Any]:
         line = f"{request.method} {request.full_path.removesuffix('?')}"

@@ -73,21 +73,27 @@ def _role(world: World, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _oauth(world: World, given: dict[str, Any]) -> dict[str, Any]:
-    """{"access_seconds"?, "refresh_seconds"?, "oauth"?, "front_url"?, "multi_workspace"?, "do"?}.
+    """{"access_seconds"?, "refresh_seconds"?, "do"?}.
 
     `do` is expire_access or expire_refresh (the tokens given out so far) or forget_clients (registrations).
     """
-    grants, server = world.grants, world.server
-    for name, value in given.items():
-        if name != "do":
-            setattr(grants if name in ("access_seconds", "refresh_seconds") else server, name, value)
+    grants = world.grants
+    for name in ("access_seconds", "refresh_seconds"):
+        setattr(grants, name, given.get(name, getattr(grants, name)))
     if given.get("do") in ENDED:
         grants.end(ENDED[given["do"]])
     if given.get("do") == "forget_clients":
         grants.clients.clear()
         grants.changed = True
     times = {"access_seconds": grants.access_seconds, "refresh_seconds": grants.refresh_seconds}
-    return {**times, **asdict(server), "clients": list(grants.clients)}
+    return {**times, "clients": list(grants.clients)}
+
+
+def _server(world: World, given: dict[str, Any]) -> dict[str, Any]:
+    """What `Server` holds, by name: oauth, front_url, multi_workspace, code_steps, down."""
+    for name, value in given.items():
+        setattr(world.server, name, value)
+    return asdict(world.server)
 
 
 TURNS: dict[str, Turn] = {
@@ -95,4 +101,5 @@ TURNS: dict[str, Turn] = {
     "users": _user,
     "roles": _role,
     "oauth": _oauth,
+    "server": _server,
 }

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,8 @@ class Server:
     multi_workspace: bool = False
     #: Whether workflows may run code: only then does the prefilled one make companies.
     code_steps: bool = False
+    #: What the server lacks: "database", "redis" or nothing.
+    down: str | None = None
 
 
 class World:
@@ -94,6 +97,14 @@ class World:
     def system(self, workspace: Workspace) -> Session:
         """The server itself at work in a workspace."""
         return Session(callers.system(workspace), 1, self.settings.now, self.grants)
+
+    def wait_for_redis(self) -> bool:
+        """Whether Redis was down: then requests hang until it is back, and come to nothing (897, 898)."""
+        waited = False
+        while self.server.down == "redis":
+            waited = True
+            time.sleep(0.05)
+        return waited
 
     def aftermath(self, session: Session) -> None:
         """What follows from what a request did: workflows, then webhooks."""
