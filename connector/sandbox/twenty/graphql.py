@@ -152,7 +152,8 @@ def _find_one(session: Session, shape: Shape, pick: Pick, args: Args) -> Any:
 
 def _merge(session: Session, shape: Shape, pick: Pick, args: Args) -> Any:
     selected = {part.name for part in pick.picks}
-    row = merging.merge(session, shape, args["ids"], args.get("conflictPriorityIndex") or 0, selected)
+    winner, dry_run = args.get("conflictPriorityIndex") or 0, bool(args.get("dryRun"))
+    row = merging.merge(session, shape, args["ids"], winner, selected=selected, dry_run=dry_run)
     return projector(session.workspace, shape, pick.picks)(row)
 
 

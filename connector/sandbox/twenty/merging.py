@@ -7,15 +7,22 @@ from connector.sandbox.twenty.refusals import not_found
 from connector.sandbox.twenty.removals import destroy_one
 from connector.sandbox.twenty.session import Session
 from connector.sandbox.twenty.shape import Row, Shape
+from connector.sandbox.twenty.workspace import new_id
 
 
 def merge(
-    session: Session, shape: Shape, ids: list[str], winner: int, selected: set[str] | None = None
+    session: Session,
+    shape: Shape,
+    ids: list[str],
+    winner: int,
+    *,
+    selected: set[str] | None = None,
+    dry_run: bool = False,
 ) -> Row:
     """Keep `ids[winner]`, destroy the others, move what points at them.
 
     Empty fields of the survivor are filled from the losers, but only those in `selected` (None = all):
-    GraphQL merges what it was asked to answer and loses the rest (1006).
+    GraphQL merges what it was asked to answer and loses the rest (1006). A dry run writes nothing (1001).
     """
     table = session.workspace.table(shape)
     rows = [table.rows.get(each) for each in ids]
@@ -26,6 +33,9 @@ def merge(
     merged_row = survivor
     for loser in living:
         merged_row = _filled(merged_row, loser, selected)
+    if dry_run:
+        return {**merged_row, "id": new_id(), "deletedAt": session.now()}
+    for loser in living:
         _move_children(session, shape, loser["id"], survivor["id"])
         destroy_one(session, shape, loser["id"])
     moment = clock.after(survivor["updatedAt"], session.now())

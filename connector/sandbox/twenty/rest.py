@@ -213,7 +213,8 @@ def _ends(rows: list[Row]) -> dict[str, Any]:
 def _merge(call: Call) -> Answer:
     body = fields_of(call.body)
     winner = body.get("conflictPriorityIndex") or 0
-    row = merging.merge(call.session, call.shape, list(body.get("ids") or ()), winner)
+    ids, dry_run = list(body.get("ids") or ()), bool(body.get("dryRun"))
+    row = merging.merge(call.session, call.shape, ids, winner, dry_run=dry_run)
     return 200, {"data": {f"merge{call.one}": call.show(row)}}
 
 

@@ -5,7 +5,7 @@ Source: recordings 100-105, 114-128, 144 (shapes of objects and fields), 124 (re
 
 from typing import Any
 
-from connector.sandbox.twenty import standard, ties
+from connector.sandbox.twenty import standard, standard_marks, ties
 from connector.sandbox.twenty.workspace import Entry, Workspace
 
 BORN = "2026-01-01T00:00:00.000Z"
@@ -168,7 +168,28 @@ def furnish(workspace: Workspace) -> None:
         far = Side(by_name["timelineActivity"], f"target{name[:1].upper()}{name[1:]}", name.capitalize())
         near = Side(by_name[name], "timelineActivities", "Timeline Activities", "IconTimelineEvent")
         tie(workspace, far, near, BORN, kind="MORPH_RELATION")
+    for name in ties.ATTACHED:
+        far = Side(by_name["attachment"], f"target{name.capitalize()}", name.capitalize())
+        near = Side(by_name[name], "attachments", "Attachments", "IconFileImport")
+        tie(workspace, far, near, BORN, kind="MORPH_RELATION")
+    for name, more in standard_marks.EXTRAS.items():
+        by_name[name]["wire"] |= more
+    for (name, field), more in standard_marks.FIELD_EXTRAS.items():
+        _extend(by_name[name], field, more)
+    _give_people_a_face(by_name["person"])
     workspace.compile()
+
+
+def _extend(entry: Entry, field: str, more: dict[str, Any]) -> None:
+    wire = next(item["wire"] for item in entry["fields"] if item["wire"]["name"] == field)
+    wire |= (
+        {**more, "settings": {**(wire["settings"] or {}), **more["settings"]}} if "settings" in more else more
+    )
+
+
+def _give_people_a_face(person: Entry) -> None:
+    ids = {item["wire"]["name"]: item["wire"]["id"] for item in person["fields"]}
+    person["wire"]["imageIdentifierFieldMetadataId"] = ids["avatarUrl"]
 
 
 def _add_standard(workspace: Workspace, made: standard.Standard) -> None:

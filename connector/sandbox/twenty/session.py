@@ -71,9 +71,21 @@ class Session:
                 raise denied(f': no permission to write field "{name}" on "{shape.singular}"')
 
     def seen(self, shape: Shape, row: Row) -> Row:
-        """A row without the fields that the caller's role may not read (872)."""
-        held = self._withheld(shape, "Read")
+        """A row without what the caller's role may not read: fields, and rows of other objects (872, 879)."""
+        held = self._withheld(shape, "Read") | self._unseen(shape)
         return {name: value for name, value in row.items() if name not in held} if held else row
+
+    def _unseen(self, shape: Shape) -> set[str]:
+        """Relations to objects that may not be read; those of the system may be."""
+        role, objects = self.caller.role, self.workspace.objects
+        if role is None or role["canReadAllObjectRecords"]:
+            return set()
+        return {
+            name
+            for name, relation in shape.relations.items()
+            if not objects[relation.target]["wire"]["isSystem"]
+            and not roles.may(role, relation.target, "Read")
+        }
 
     def _withheld(self, shape: Shape, right: str) -> set[str]:
         role = self.caller.role

@@ -62,6 +62,8 @@ MORPHS: tuple[tuple[str, str, str, str], ...] = (
     ("taskTarget", "taskTargets", "Tasks", "IconCheckbox"),
 )
 MORPH_TARGETS = ("company", "person", "opportunity")
+#: Further objects that files may hang on (507).
+ATTACHED = ("note", "task")
 #: Further objects that a timeline activity may point at (516).
 TIMELINE_TARGETS = (
     "note", "task", "dashboard", "messageCampaign", "messageList", "workflow", "workflowVersion",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from connector.sandbox.twenty import auth, people, roles
+from connector.sandbox.twenty import auth, people, removals, roles
 from connector.sandbox.twenty.oauth_grants import ACCESS, REFRESH
 from connector.sandbox.twenty.workspace import Workspace
 from connector.sandbox.twenty.world import World
@@ -96,10 +96,24 @@ def _server(world: World, given: dict[str, Any]) -> dict[str, Any]:
     return asdict(world.server)
 
 
+def _trash(world: World, given: dict[str, Any]) -> dict[str, Any]:
+    """{"workspace"?}: destroy what is soft-deleted, as the server does after fourteen days."""
+    workspace, gone = world.nth(given.get("workspace")), 0
+    session = world.system(workspace)
+    for shape in workspace.singulars.values():
+        rows = workspace.table(shape).rows
+        for row_id in [row["id"] for row in rows.values() if row["deletedAt"] is not None]:
+            if row_id in rows:
+                removals.destroy_one(session, shape, row_id)
+                gone += 1
+    return {"destroyed": gone}
+
+
 TURNS: dict[str, Turn] = {
     "keys": _key,
     "users": _user,
     "roles": _role,
     "oauth": _oauth,
     "server": _server,
+    "trash": _trash,
 }

@@ -7,11 +7,13 @@ from typing import Any
 
 from connector.sandbox.twenty import roles
 from connector.sandbox.twenty.refusals import Refusal, coded
+from connector.sandbox.twenty.schema import BORN
 from connector.sandbox.twenty.session import Session
 from connector.sandbox.twenty.workspace import Entry, Workspace, new_id
 
 Args = dict[str, Any]
 Wire = dict[str, Any]
+SECOND = "universalIdentifier"
 KINDS = ("views", "viewFilters", "viewFields")
 #: So many columns a view of the server's own has.
 COLUMNS = 9
@@ -63,6 +65,22 @@ _FIELD: Wire = {
     **dict.fromkeys(("viewFieldGroupUniversalIdentifier", "universalOverrides")),
     "isOverridden": False,
 }
+#: What else a workspace's own row says (1016).
+_ROW: Wire = {
+    **dict.fromkeys(("logo", "logoFileId", "deletedAt", "suspendedAt", "customDomain")),
+    **dict.fromkeys(("allowImpersonation", "isPublicInviteLinkEnabled", "useRecommendedModels"), True),
+    **{f"is{way}AuthEnabled": True for way in ("Google", "Password", "Microsoft")},
+    **{f"is{way}AuthBypassEnabled": False for way in ("Google", "Password", "Microsoft")},
+    **dict.fromkeys(("isTwoFactorAuthenticationEnforced", "isCustomDomainEnabled"), False),
+    "isInternalMessagesImportEnabled": False,
+    "workspaceDiscoverability": "PUBLIC",
+    "editableProfileFields": ["email", "profilePicture", "firstName", "lastName"],
+    "fastModel": "default-fast-model",
+    "smartModel": "default-smart-model",
+    "aiAdditionalInstructions": None,
+    "enabledAiModelIds": [],
+    "routerModel": "auto",
+}
 _BLANKS = {"views": _VIEW, "viewFilters": _FILTER, "viewFields": _FIELD}
 _SETTABLE = {
     "views": ("id", "name", "type", "icon", "position", "objectMetadataId", "visibility", "isCompact"),
@@ -72,7 +90,6 @@ _SETTABLE = {
 #: Lists of ids that a view carries; only these two are ever filled here.
 _LISTS = ("viewField", "viewFieldGroup", "viewFilter", "viewGroup", "viewFilterGroup", "viewSort")
 _PART_OF = {"viewField": "viewFields", "viewFilter": "viewFilters"}
-_ONLY_READ = ("workspace", "view", "viewFilterGroup")
 
 
 def answer(
@@ -125,7 +142,11 @@ def _wire(workspace: Workspace, kind: str, identity: str, born: str, wanted: Wir
 
 
 def _identified(workspace: Workspace, what: str, identity: str) -> Wire:
-    return {f"{what}UniversalIdentifier": workspace.fixed_id("universal", identity)}
+    """The second id that each thing has, under the name of what it is."""
+    found = workspace.field(identity) if what == "fieldMetadata" else None
+    entry = found[1] if found else workspace.objects.get(identity)
+    second = entry["wire"]["universalIdentifier"] if entry else workspace.fixed_id("universal", identity)
+    return {f"{what}UniversalIdentifier": second}
 
 
 def _found(workspace: Workspace, kind: str, identity: Any) -> Wire:
@@ -192,14 +213,17 @@ def _columns(workspace: Workspace, entry: Entry, view_id: str) -> list[Wire]:
 def _read(workspace: Workspace, kind: str, wire: Wire) -> Wire:
     """A view reads back with its columns, a filter with its view and the whole workspace (1015, 1016)."""
     if kind == "views":
-        fields = [each for each in _all(workspace, "viewFields") if each["viewId"] == wire["id"]]
-        return {**_listing(workspace, wire), "viewFields": fields}
+        parts: Wire = {f"{name}s": [] for name in _LISTS}
+        for name in _PART_OF.values():
+            parts[name] = [each for each in _all(workspace, name) if each["viewId"] == wire["id"]]
+        return {**_listing(workspace, wire), **parts}
     if kind == "viewFilters":
-        plain = {name: value for name, value in wire.items() if "niversalIdentifier" not in name}
+        plain = {name: value for name, value in wire.items() if SECOND[1:] not in name}
         view = _found(workspace, "views", wire["viewId"])
-        bare = {name: value for name, value in view.items() if name in _VIEW or name in plain}
-        told = {"workspace": _workspace(workspace), "view": bare, "viewFilterGroup": None}
-        return {**plain, "universalIdentifier": wire["universalIdentifier"], **told}
+        bare = {name: value for name, value in view.items() if name == SECOND or SECOND[1:] not in name}
+        overrides = {"overrides": bare.pop("universalOverrides")}
+        told = {"workspace": _workspace(workspace), "view": bare | overrides, "viewFilterGroup": None}
+        return {**plain, SECOND: wire[SECOND], **told}
     return wire
 
 
@@ -216,8 +240,13 @@ def _listing(workspace: Workspace, wire: Wire) -> Wire:
 def _workspace(workspace: Workspace) -> Wire:
     """The workspace's own row, with the secret that invites people: not to be logged (1016)."""
     return {
+        **_ROW,
         "id": workspace.id,
         "displayName": workspace.name,
+        "createdAt": BORN,
+        "updatedAt": BORN,
+        "databaseSchema": f"workspace_{workspace.id.replace('-', '')[:25]}",
+        "workspaceCustomApplicationId": workspace.fixed_id("application", "custom"),
         "inviteHash": workspace.fixed_id("invite"),
         "trashRetentionDays": 14,
         "eventLogRetentionDays": 90,
