@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from functools import cache
 
@@ -10,6 +11,7 @@ import structlog
 
 from connector import bootstrap
 from connector.store import pending
+from connector.sync import drain as draining
 from connector.sync import mirror
 
 log = structlog.get_logger(__name__)
@@ -29,6 +31,13 @@ def advance_run(run_id: str) -> None:
     """Work on a sync run for a few seconds."""
     with structlog.contextvars.bound_contextvars(run_id=run_id):
         mirror.advance(_parts().tools, run_id, owner=_owner())
+
+
+def drain() -> None:
+    """Take what waits in the event inbox. Who rings from now on rings anew."""
+    parts = _parts()
+    parts.bell.heard("drain")
+    draining.drain(parts.tools, owner=_owner(), pause=time.sleep)
 
 
 def tidy() -> None:

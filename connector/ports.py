@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
+from connector.core.events import Told
 from connector.core.mapping import Mapping
 from connector.core.naming import Names
 from connector.core.outcomes import WriteResult
@@ -143,6 +144,10 @@ class Reader(Protocol):
 
     def fetch(self, kind: str, ids: Sequence[str]) -> dict[str, SourceRecord | BadRecord]:
         """The records of these ids; one that the source does not have (404) is absent."""
+        ...
+
+    def told(self, raw: bytes) -> Told:
+        """What the body of a webhook tells. Raises BadRecordError for what is no event of this company."""
         ...
 
 

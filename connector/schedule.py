@@ -28,7 +28,12 @@ class Tick:
     every: int
 
 
-TICKS: Sequence[Tick] = (Tick("sweep", "webhooks", 5), Tick("tidy", "webhooks", 60))
+TICKS: Sequence[Tick] = (
+    Tick("sweep", "webhooks", 5),
+    # Events that were kept and not rung for, or whose time to be tried again has come.
+    Tick("drain", "webhooks", 2),
+    Tick("tidy", "webhooks", 60),
+)
 
 
 def run(

@@ -22,6 +22,7 @@ class Drain:
     lease_until: datetime | None
     due_at: datetime
     tries: int
+    error: dict[str, Any] | None = None
 
 
 def waiting(session: Session, now: datetime) -> list[tuple[str, str]]:
@@ -65,12 +66,28 @@ def renew(session: Session, workspace_id: str, connection_id: str, *, owner: str
 
 
 def release(
-    session: Session, workspace_id: str, connection_id: str, *, owner: str, due_at: datetime, tries: int
+    session: Session,
+    workspace_id: str,
+    connection_id: str,
+    *,
+    owner: str,
+    due_at: datetime,
+    tries: int = 0,
+    error: dict[str, Any] | None = None,
 ) -> bool:
-    """Give the lease back; the next may take it when it is due. False when it was lost."""
+    """Give the lease back; the next may take it when it is due. False when it was lost.
+
+    ``error`` is what stands in the way of all events, and so of none of them in particular.
+    """
     mine = and_(_of(workspace_id, connection_id), drain.c.owner == owner)
-    values = {"owner": None, "lease_until": None, "due_at": due_at, "tries": tries}
+    values = {"owner": None, "lease_until": None, "due_at": due_at, "tries": tries, "error": error}
     return session.execute(update(drain).where(mine).values(values)).rowcount == 1
+
+
+def get(session: Session, workspace_id: str, connection_id: str) -> Drain | None:
+    """How the work on a connection's events stands; None where there never was any."""
+    row = session.execute(select(drain).where(_of(workspace_id, connection_id))).first()
+    return None if row is None else _made(row)
 
 
 def _free(now: datetime) -> ColumnElement[bool]:

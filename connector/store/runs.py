@@ -83,6 +83,8 @@ class NewRun:
     correlation_id: str
     now: datetime
     checkpoint: dict[str, Any] = field(default_factory=dict)
+    #: Whether the connection may have no other such run beside it; events are taken beside any.
+    alone: bool = True
 
 
 def start(session: Session, new: NewRun) -> None:
@@ -101,7 +103,7 @@ def start(session: Session, new: NewRun) -> None:
         "checkpoint_version": 0,
         "due_at": new.now,
         "queued_at": new.now,
-        "active_key": new.connection_id,
+        "active_key": new.connection_id if new.alone else None,
     }
     statement = (
         insert_into(session, sync_run)

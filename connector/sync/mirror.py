@@ -5,9 +5,7 @@ The run's row is the truth. A job that dies leaves a lease that ends by itself; 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,23 +21,28 @@ from connector.errors import ConnectorError, ReconnectError, RefusedError, Schem
 from connector.ports import Clock, JobQueue, Lane, Reader, SchemaKeeper, Writer
 from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
-from connector.store.db import Database, Session, Unavailable
+from connector.store.db import Database, Session
 from connector.store.workspaces import Workspace
 from connector.sync import modelling, steps, waiting
+from connector.sync.heartbeat import heartbeat
 from connector.sync.scope import Advance, Pace, Progress, Scope
 
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=15)  # a dead worker's run goes on this much later, plus one sweep
-_HEARTBEAT = 4.0
 _SLICE = timedelta(seconds=5)
 _FIRST_WAIT = 2.0
 _LONGEST_MODEL_WAIT = 60.0  # an admin who mends the data model does not want to wait for us
 _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
 _KEY_GONE = ("whop_key", "whop_scope", "whop_company", "whop_unseen")
 _REPAIR_BLOCK = 100
-QUEUES = {"full": "full", "incremental": "incremental", "repair": "incremental"}
-LANES: dict[str, Lane] = {"full": "full", "incremental": "incremental", "repair": "incremental"}
+QUEUES = {"full": "full", "incremental": "incremental", "repair": "incremental", "webhook": "webhooks"}
+LANES: dict[str, Lane] = {
+    "full": "full",
+    "incremental": "incremental",
+    "repair": "incremental",
+    "webhook": "webhook",
+}
 
 
 class OpenSchema(Protocol):
@@ -76,7 +79,7 @@ def advance(tools: Tools, run_id: str, *, owner: str) -> None:
         return
     structlog.contextvars.bind_contextvars(correlation_id=run.correlation_id, run=run.number)
     try:
-        with _heartbeat(tools, run_id, owner):
+        with heartbeat(partial(_prolong, tools, run_id, owner)):
             again = _slice(tools, run, owner, now + _SLICE)
     except TryLaterError as error:
         if error.code != "lease_lost":
@@ -107,9 +110,12 @@ def sweep(tools: Tools) -> int:
 
 def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     """Whether there is more to do."""
+    if run.type == "webhook":
+        _close(tools, run, owner)
+        return False
     scope = None
     try:
-        scope = _scope(tools, run, owner)
+        scope = open_scope(tools, run, owner)
         ended = _repair(tools, scope, until) if run.type == "repair" else _mirror(tools, scope, until)
     except TryLaterError as error:
         _wait(tools, scope.run if scope else run, owner, error)
@@ -137,7 +143,8 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     return False
 
 
-def _scope(tools: Tools, run: runs.Run, owner: str) -> Scope:
+def open_scope(tools: Tools, run: runs.Run, owner: str) -> Scope:
+    """One job's view of a run whose lease ``owner`` holds. Raises the run-level errors of the ports."""
     with tools.database.reading() as session:
         workspace = workspaces.get(session, run.workspace_id)
         connection = connections.get(session, run.workspace_id, run.connection_id)
@@ -210,6 +217,18 @@ def _going_on(scope: Scope) -> dict[str, Any]:
 def _is_paused(tools: Tools, run: runs.Run) -> bool:
     with tools.database.reading() as session:
         return connections.get(session, run.workspace_id, run.connection_id).paused
+
+
+def _close(tools: Tools, run: runs.Run, owner: str) -> None:
+    """A run of events is one job's: when that dies the next takes its events, and this run is over."""
+    told = ConnectorError(
+        "The worker at this run ended before it was through. Its events were taken up again by the next run.",
+        code="cut_off",
+        remedy="Nothing to do.",
+    )
+    with tools.database.transaction() as session:
+        runs.finish(session, run, owner=owner, status="cancelled", now=tools.clock(), error=as_json(told))
+        links.release(session, run.workspace_id, run.id)
 
 
 def check_may_run(connection: Connection) -> None:
@@ -332,23 +351,6 @@ def _expire(session: Session, run: runs.Run, code: str, now: datetime) -> None:
         connections.mark(session, run.workspace_id, run.connection_id, "expired", code=code, now=now)
 
 
-@contextmanager
-def _heartbeat(tools: Tools, run_id: str, owner: str) -> Iterator[None]:
-    """Prolong the lease while the job lives; it dies with the process, which is the point."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(_HEARTBEAT):
-            try:
-                with tools.database.transaction() as session:
-                    runs.renew(session, run_id, owner=owner, until=tools.clock() + LEASE)
-            except Unavailable as error:  # the next beat may come through; the lease outlasts three
-                log.warning("the run's lease could not be prolonged", error=type(error).__name__)
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+def _prolong(tools: Tools, run_id: str, owner: str) -> None:
+    with tools.database.transaction() as session:
+        runs.renew(session, run_id, owner=owner, until=tools.clock() + LEASE)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from connector.core.mapping import Mapping
-from connector.core.outcomes import WriteResult
+from connector.core.outcomes import Outcome, WriteResult
 from connector.core.plan import Link, PlannedWrite
 from connector.core.records import MappedRecord, Ref, Values
 from connector.ports import Clock, Reader, Writer
@@ -38,6 +38,8 @@ class Scope:
     """One job's view of the run it works on. ``run`` is replaced as its progress is saved.
 
     ``known_batch``: how many records a request takes, where that was found out not long ago.
+    ``returning``: a record may come more than once, as in a run of events. ``outcomes`` has what became of
+    each record last, where somebody asks.
     """
 
     database: Database
@@ -50,6 +52,8 @@ class Scope:
     run: runs.Run
     pace: Pace = field(default_factory=Pace)
     known_batch: int | None = None
+    returning: bool = False
+    outcomes: dict[Ref, Outcome] | None = None
 
     def claims(self, mapping: Mapping) -> Claimed:
         """What this run claims when it writes records of this mapping."""

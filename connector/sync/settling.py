@@ -91,6 +91,8 @@ def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dic
         runs.save(session, scope.run, owner=scope.owner, **progress)
     progress["checkpoint_version"] = scope.run.checkpoint_version + 1
     scope.run = replace(scope.run, **progress)
+    if scope.outcomes is not None:
+        scope.outcomes.update((one.ref, one) for one in settled)
 
 
 def _settle(item: Item) -> Outcome:

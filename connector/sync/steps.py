@@ -92,7 +92,8 @@ class Road:
         scope, mapping = self._scope, self._mapping
         items = recalling.map_pages(mapping, pages, self._seen)
         recalling.recall(scope, mapping, items)
-        items = [item for item in items if not _is_told(item, scope.run.number)]
+        if not scope.returning:
+            items = [item for item in items if not _is_told(item, scope.run.number)]
         parents.resolve(scope, mapping, items, self._bring_in)
         recalling.decide_from_links(items)
         recalling.recall_memory(scope, items)

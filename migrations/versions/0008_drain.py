@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("lease_until", _Time),
         sa.Column("due_at", _Time, nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("error", sa.Text()),
         sa.PrimaryKeyConstraint("connection_id", name="pk_drain"),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connection.id"], name="fk_drain_connection_id_connection"

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector.core.events import Told
 from connector.core.records import Ref
 from connector.errors import BadRecordError
 from connector.sources.whop import CATALOGUE
 from connector.sources.whop.events import ALIASES, EVENTS, OTHERS, WITHOUT_SUCCESSOR, is_known, today
-from connector.sources.whop.payloads import Told, told
+from connector.sources.whop.payloads import told
 
 HOOKS = Path(__file__).parents[1] / "fixtures" / "whop" / "webhooks"
 COMPANY = "biz_4QxLq2mTn8VrYe"

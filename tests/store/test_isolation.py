@@ -136,6 +136,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "inbox.fail": lambda s, w, a: inbox.fail(s, w, a.event_row, {}, due_at=None),
     "inbox.replay": lambda s, w, a: inbox.replay(s, w, [a.event_row], NOW + MINUTE),
     "drains.lease": lambda s, w, a: drains.lease(s, w, "granted-connection", **AT_ONCE),
+    "drains.get": lambda s, w, a: drains.get(s, w, a.home.connection_id),
     "drains.renew": lambda s, w, a: drains.renew(s, w, a.home.connection_id, owner="drain-1", until=NOW),
     "drains.release": lambda s, w, a: drains.release(
         s, w, a.home.connection_id, owner="drain-1", due_at=NOW, tries=3

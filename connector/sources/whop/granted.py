@@ -44,6 +44,14 @@ class Grants:
             raise _unapproved(needed) if self._of_person else refusals.lacking(needed)
         return frozenset(field for field, one in BY_FIELD.get(kind, {}).items() if one not in granted)
 
+    def withheld_by_kind(self, company: str) -> dict[str, frozenset[str]]:
+        """The fields that may not be read, for every kind that has such."""
+        granted = self._known or self.ask(company)
+        return {
+            kind: frozenset(field for field, needed in fields.items() if needed not in granted)
+            for kind, fields in BY_FIELD.items()
+        }
+
     def still_withheld(self, kind: str, company: str) -> frozenset[str]:
         """The same, asked again: a permission that is withdrawn takes rows and values away, silently.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from connector.core.events import Told
 from connector.core.records import Ref, SourceRecord
 from connector.errors import BadRecordError
 
@@ -29,31 +29,6 @@ _KINDS: Final[Mapping[str, str]] = {
     "dspt": "dispute",
     "biz": "account",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What an event tells.
-
-    ``name`` is today's name of the event, ``sent_as`` the one it came by. ``event_id`` is None in the
-    dialects that send none, ``company`` where nothing names one. ``ref`` is the record that it is about,
-    None for what has no record here; an old ``user.*`` event is about a user. ``record`` is what the body
-    says of it, or ``problem`` why that cannot be read. A ``complete`` record is all that a read by id would
-    give, with its time of change; any other only tells that the record changed. ``is_deleted``: the body
-    shows what is not there any more.
-    """
-
-    name: str
-    sent_as: str
-    dialect: str
-    event_id: str | None
-    company: str | None
-    occurred_at: str | None
-    ref: Ref | None
-    record: SourceRecord | None = None
-    problem: BadRecordError | None = None
-    complete: bool = False
-    is_deleted: bool = False
 
 
 def told(body: object, withheld: Mapping[str, frozenset[str]] | None = None) -> Told:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
+import orjson
 import structlog
 
+from connector.core.events import Told
 from connector.core.records import BadRecord, Page, Ref, SourceRecord
 from connector.errors import BadRecordError, RefusedError, TryLaterError
 from connector.ports import SourceAccount
@@ -18,6 +20,7 @@ from .answers import unlike_whop
 from .catalogue import CATALOGUE
 from .granted import PERMISSIONS, Grants, looks_withheld
 from .normalise import SOURCE, is_id, normalise, owner
+from .payloads import told
 from .shapes import bad_value
 from .vocabulary import NewWords
 
@@ -135,6 +138,21 @@ class WhopReader:
         """The public side of users, which belongs to no company and needs no permission."""
         found = {id_: self._single(_PEOPLE, "user", id_, "", frozenset()) for id_ in ids}
         return {id_: record for id_, record in found.items() if record is not None}
+
+    def told(self, raw: bytes) -> Told:
+        """What the body of a webhook tells. Raises BadRecordError for what is no event of this company.
+
+        A field that the credential may not read is unknown here too: where the body has null, somebody's
+        permission may be why.
+        """
+        try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            raise bad_value("body", "JSON", "something else") from None
+        found = told(body, self._grants.withheld_by_kind(self._company()))
+        if found.company not in (None, self._company()):
+            raise bad_value("account_id", self._company(), found.company)
+        return found
 
     def _single(self, path: str, kind: str, id_: str, company: str, withheld: frozenset[str]) -> Item | None:
         ref = Ref(SOURCE, kind, id_)

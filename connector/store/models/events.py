@@ -102,4 +102,6 @@ drain = Table(
     Column("due_at", UtcDateTime, nullable=False),
     #: How often in a row that was so.
     Column("tries", Integer, nullable=False, default=0),
+    #: What stood in the way of all of its events last; null once it does not.
+    Column("error", Json),
 )

@@ -1,0 +1,193 @@
+"""One round of events of one connection: understood, brought down to records, written, settled.
+
+An event is done when its record is in line, whatever that took; it fails with its record, and is parked
+when that has failed often enough. What cannot be written now leaves its events as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from connector.core import mapping as core
+from connector.core.events import Told, Work, newest, wait_after
+from connector.core.outcomes import Outcome, Result, as_json
+from connector.core.records import AbsentRecord, BadRecord, Page, Ref, SourceRecord
+from connector.errors import ConnectorError, RecordError, TryLaterError
+from connector.store import inbox, links
+from connector.store.inbox import InboxEvent
+from connector.sync import steps
+from connector.sync.scope import Scope
+
+log = structlog.get_logger(__name__)
+
+_NEXT_ROUND = timedelta(seconds=0.5)
+
+Item = SourceRecord | BadRecord | AbsentRecord
+
+
+@dataclass(slots=True)
+class _Round:
+    """What a round has understood. ``of`` has the events of each record."""
+
+    scope: Scope
+    of: dict[Ref, list[InboxEvent]] = field(default_factory=dict)
+    told: list[Told] = field(default_factory=list)
+
+
+def take(scope: Scope, events: Sequence[InboxEvent]) -> None:
+    """Bring the records of these events in line.
+
+    Raises TryLaterError and the run-level errors of the ports; the events that were not settled by then are
+    pending still.
+    """
+    round_ = _Round(scope)
+    for event in events:
+        _understand(round_, event)
+    for mapping in scope.mappings:
+        told = [one for one in round_.told if one.ref is not None and one.ref.kind == mapping.kind]
+        if told:
+            _bring(round_, mapping, told)
+
+
+def _understand(round_: _Round, event: InboxEvent) -> None:
+    """File an event under its record, or settle it where there is nothing to do."""
+    try:
+        told = round_.scope.reader.told(event.body)
+    except RecordError as error:
+        _fail(round_.scope, [event], error, parked=True)
+        return
+    kinds = {mapping.kind for mapping in round_.scope.mappings}
+    if told.ref is None or told.ref.kind not in kinds:
+        reason = "unknown" if told.ref is None else "not_mapped"
+        _settle(round_.scope, [event], "ignored", reason)
+        return
+    round_.told.append(told)
+    round_.of.setdefault(told.ref, []).append(event)
+
+
+def _bring(round_: _Round, mapping: core.Mapping, told: Sequence[Told]) -> None:
+    scope = round_.scope
+    refs = list({one.ref: None for one in told if one.ref is not None})
+    work = newest(told, _known(scope, mapping, refs))
+    _settle(scope, _events(round_, work.stale), "done", "stale")
+    records = _records(scope, mapping, work)
+    for ref, outcome in _process(scope, mapping, records).items():
+        _follow(round_, ref, outcome)
+
+
+def _known(scope: Scope, mapping: core.Mapping, refs: Sequence[Ref]) -> dict[Ref, str]:
+    """When each record had changed that was brought in line last."""
+    with scope.database.reading() as session:
+        found = links.find(session, scope.run.workspace_id, mapping.object.name, refs)
+    return {ref: link.source_updated_at for ref, link in found.items() if link.source_updated_at}
+
+
+def _records(scope: Scope, mapping: core.Mapping, work: Work) -> list[Item]:
+    read = list(work.read)
+    fetched: Mapping[str, SourceRecord | BadRecord] = (
+        scope.reader.fetch(mapping.kind, [ref.id for ref in read]) if read else {}
+    )
+    return [*work.use.values(), *(fetched.get(ref.id) or AbsentRecord(ref) for ref in read)]
+
+
+def _process(scope: Scope, mapping: core.Mapping, records: Sequence[Item]) -> dict[Ref, Outcome | None]:
+    """What became of each record; None for one that another job is at just now."""
+    if not records:
+        return {}
+    found: dict[Ref, Outcome | None] = {}
+    outcomes = scope.outcomes = {}
+    try:
+        steps.process(
+            scope, mapping, [Page(tuple(records), None, last=False)], lambda _: scope.run.checkpoint
+        )
+    except TryLaterError as error:
+        if error.code != "claimed":
+            raise
+        if len(records) > 1:
+            return _halves(scope, mapping, records)
+        return {records[0].ref: None}
+    except ConnectorError:
+        raise
+    except Exception as error:
+        # A defect that one of these records meets must not hold the others up: each for itself, and the
+        # one that meets it again fails by it.
+        log.exception("a round of events broke off", records=len(records))
+        if len(records) > 1:
+            return _halves(scope, mapping, records)
+        outcomes[records[0].ref] = _defect(mapping, records[0].ref, error)
+    found.update(outcomes)
+    return found
+
+
+def _halves(scope: Scope, mapping: core.Mapping, records: Sequence[Item]) -> dict[Ref, Outcome | None]:
+    middle = len(records) // 2
+    return {
+        **_process(scope, mapping, records[:middle]),
+        **_process(scope, mapping, records[middle:]),
+    }
+
+
+def _defect(mapping: core.Mapping, ref: Ref, error: Exception) -> Outcome:
+    told = RecordError(
+        f"{ref}: a defect of the connector ({type(error).__name__}).",
+        code="internal",
+        remedy="Report it: the engineer finds the details in the log under this record's id.",
+    )
+    return Outcome(ref, mapping.object.name, Result.FAILED, error=told)
+
+
+def _follow(round_: _Round, ref: Ref, outcome: Outcome | None) -> None:
+    """The events of a record go the way of the record."""
+    events, scope = round_.of.get(ref, []), round_.scope
+    if not events:  # a parent that was brought in on the way
+        return
+    if outcome is None:
+        with scope.database.transaction() as session:
+            due_at = scope.clock() + _NEXT_ROUND
+            inbox.put_off(session, scope.run.workspace_id, _ids(events), due_at)
+    elif outcome.error is not None:
+        _fail(scope, events, outcome.error)
+    else:
+        _settle(scope, events, "done", outcome.reason)
+
+
+def _settle(scope: Scope, events: Iterable[InboxEvent], state: inbox.Settled, reason: str | None) -> None:
+    ids = _ids(events)
+    if ids:
+        with scope.database.transaction() as session:
+            inbox.settle(
+                session,
+                scope.run.workspace_id,
+                ids,
+                state,
+                now=scope.clock(),
+                run=scope.run.number,
+                reason=reason,
+            )
+
+
+def _fail(scope: Scope, events: Iterable[InboxEvent], error: ConnectorError, *, parked: bool = False) -> None:
+    now, told = scope.clock(), as_json(error) or {}
+    with scope.database.transaction() as session:
+        for event in events:
+            due_at = None if parked else _due(now, event.attempts + 1)
+            inbox.fail(
+                session, scope.run.workspace_id, event.id or 0, told, due_at=due_at, run=scope.run.number
+            )
+
+
+def _due(now: datetime, failures: int) -> datetime | None:
+    wait = wait_after(failures)
+    return None if wait is None else now + timedelta(seconds=wait)
+
+
+def _events(round_: _Round, refs: Iterable[Ref]) -> list[InboxEvent]:
+    return [event for ref in refs for event in round_.of[ref]]
+
+
+def _ids(events: Iterable[InboxEvent]) -> list[int]:
+    return [event.id for event in events if event.id is not None]
