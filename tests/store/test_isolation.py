@@ -72,6 +72,7 @@ class World:
 ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "workspaces.get": lambda s, w, _: workspaces.get(s, w),
     "workspaces.move": lambda s, w, _: workspaces.move(s, w, "https://new.example.com"),
+    "workspaces.remember_batch": lambda s, w, _: workspaces.remember_batch(s, w, 60, NOW),
     "workspaces.remember_crm": lambda s, w, _: workspaces.remember_crm(s, w, schema_version=9),
     "connections.add_or_revive": lambda s, w, _: connections.add_or_revive(s, a_connection(w)),
     "connections.known_id": lambda s, w, _: connections.known_id(s, w, "biz_1"),
