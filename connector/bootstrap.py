@@ -160,7 +160,8 @@ def _app(settings: Settings) -> App:
     )
 
 
-def _crm_key(workspace_id: str, credential: str) -> str:
+def crm_budget_key(workspace_id: str, credential: str) -> str:
+    """Under which the budget of a workspace's CRM is kept."""
     return f"crm:{workspace_id}:{credential}"
 
 
@@ -252,7 +253,7 @@ class Openers:
 
     def crm_limit(self, workspace_id: str) -> Standing | None:
         """What is known of the CRM's request limit; None where there is none, or nothing is known."""
-        return self.budgets.standing(_crm_key(workspace_id, "api_key"))
+        return self.budgets.standing(crm_budget_key(workspace_id, "api_key"))
 
     def _client(self, workspace: Workspace, lane: Lane) -> TwentyClient:
         if workspace.crm_key_sealed is None:
@@ -264,10 +265,10 @@ class Openers:
     def _budget(self, workspace: Workspace, lane: Lane) -> Budget:
         """Twenty limits API keys, all of a workspace together; people's tokens it does not, so we do."""
         if workspace.crm_key_sealed is not None:
-            return self.budgets.tokens(_crm_key(workspace.id, "api_key"), _CRM_BUDGET, lane)
+            return self.budgets.tokens(crm_budget_key(workspace.id, "api_key"), _CRM_BUDGET, lane)
         longest = self.settings.http_connect_timeout_seconds + self.settings.http_read_timeout_seconds
         slots = Slots("Twenty", code="crm_busy", longest=longest + _SLACK.total_seconds())
-        return self.budgets.slots(_crm_key(workspace.id, "oauth"), slots, lane)
+        return self.budgets.slots(crm_budget_key(workspace.id, "oauth"), slots, lane)
 
     def _session(self, crm_url: str, key: str) -> OutboundSession:
         return self.door.session(crm_url, headers={"Authorization": f"Bearer {key}"})

@@ -65,6 +65,7 @@ class Shared:
         try:
             raw, now = self._seen(_PREFIX + key)
         except RedisError:
+            self._blind_until = self._tick() + _BLIND
             return None
         return _parsed(raw), now
 

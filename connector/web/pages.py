@@ -36,7 +36,7 @@ def home() -> str:
     """What needs a person first, then how the records stand, then connections and the latest runs."""
     desk = shell.workspace_id()
     with shell.parts().database.reading() as session:
-        found = standing.of_workspace(session, desk)
+        found = [views_runs.with_pace(session, one) for one in standing.of_workspace(session, desk)]
         latest = overview.run_page(session, desk, RunFilter(), limit=_LATEST).items
     return render_template(
         "pages/overview.html",

@@ -11,6 +11,7 @@ from connector.core.mapping import FieldSpec
 from connector.mapping_files import MappingSet
 from connector.store.connections import Connection
 from connector.store.runs import LogEntry, Run
+from connector.sync.waiting import Side, side_in_trouble
 
 
 class Status(NamedTuple):
@@ -30,6 +31,10 @@ RUN: Final[Mapping[str, Status]] = {
     "partial": Status("Partial", "partial", "warn"),
     "failed": Status("Failed", "failed", "bad"),
     "cancelled": Status("Cancelled", "cancelled"),
+}
+_IN_TROUBLE: Final[Mapping[Side, Status]] = {
+    "crm": Status("Waiting for Twenty", "waiting", "warn"),
+    "source": Status("Waiting for Whop", "waiting", "warn"),
 }
 OUTCOME: Final[Mapping[str, Status]] = {
     "created": Status("Created", "created", "ok"),
@@ -94,6 +99,12 @@ def name_of(entry: LogEntry) -> str:
 def run_name(run: Run) -> str:
     """What a run is called."""
     return f"Sync {run.number}"
+
+
+def run_status(run: Run) -> Status:
+    """How a run stands, in a word; one that a service in trouble holds up says which."""
+    side = side_in_trouble(run)
+    return _IN_TROUBLE[side] if side else RUN[run.status]
 
 
 def number(value: int) -> str:

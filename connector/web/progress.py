@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from connector.core.outcomes import Counts, sum_of
 from connector.store.runs import Run
-from connector.web.present import RUN, Status, Vocabulary
+from connector.web.present import RUN, Status, Vocabulary, run_status
 
 _DONE = Status("Done", "success", "ok")
 _TOO_EARLY = timedelta(seconds=5)  # before that, a rate is noise
@@ -51,7 +51,7 @@ def _is_known(stage: Stage) -> bool:
 def _repairing(run: Run) -> list[Stage]:
     done = sum_of(run.counts)
     left = sum(len(ids) for ids in run.checkpoint.get("refs", {}).values())
-    return [Stage("Records to try again", RUN[run.status], done, done + left)]
+    return [Stage("Records to try again", run_status(run), done, done + left)]
 
 
 def _mirroring(run: Run, words: Vocabulary, former: Run | None) -> list[Stage]:
@@ -64,7 +64,7 @@ def _mirroring(run: Run, words: Vocabulary, former: Run | None) -> list[Stage]:
         if kind in ended:
             stages.append(Stage(name, _DONE, done, done))
         else:
-            status = RUN[run.status if kind == at else "queued"]
+            status = run_status(run) if kind == at else RUN["queued"]
             expected = max(done, _total(counted, object_)) if counted else None
             stages.append(Stage(name, status, done, expected, about=bool(counted)))
     return stages

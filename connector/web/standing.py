@@ -12,7 +12,9 @@ from connector.store.connections import Connection
 from connector.store.db import Session
 from connector.store.overview import Health
 from connector.store.runs import Run
+from connector.sync.waiting import side_in_trouble
 from connector.web import error_registry, present
+from connector.web.pace import Pace
 
 _NOTHING = Health()
 
@@ -25,6 +27,15 @@ class Standing(NamedTuple):
     status: present.Status
     health: Health
     active: Run | None
+    pace: Pace | None = None
+
+    @property
+    def under_way(self) -> str:
+        """What the sync that is under way does, after its name; empty without one."""
+        side = side_in_trouble(self.active) if self.active else None
+        if side:
+            return "waits for Twenty" if side == "crm" else "waits for Whop"
+        return "is under way" if self.active else ""
 
     @property
     def usable(self) -> bool:

@@ -10,7 +10,7 @@ from connector.errors import ConnectorError, RefusedError
 from connector.store import connections, overview
 from connector.store.connections import Connection
 from connector.sync import onboarding, steering
-from connector.web import access, present, shell, standing
+from connector.web import access, present, shell, standing, views_runs
 
 blueprint = access.protect(Blueprint("connections", __name__))
 
@@ -19,7 +19,8 @@ blueprint = access.protect(Blueprint("connections", __name__))
 def listing() -> str:
     """Every connection, with what can be done about it."""
     with shell.parts().database.reading() as session:
-        found = standing.of_workspace(session, shell.workspace_id())
+        known = standing.of_workspace(session, shell.workspace_id())
+        found = [views_runs.with_pace(session, one) for one in known]
     return render_template("pages/connections.html", standings=found, connect=standing.connect_link)
 
 

@@ -9,10 +9,22 @@ from flask import Blueprint, Response, abort, render_template
 
 from connector.core.outcomes import Result, sum_of
 from connector.errors import RefusedError
-from connector.store import connections, logbook, overview, runs
+from connector.store import connections, logbook, overview, runs, workspaces
 from connector.store.db import Session
 from connector.store.runs import Run
-from connector.web import access, downloads, error_registry, filters, present, progress, shell, views_log
+from connector.sync.waiting import side_in_trouble
+from connector.web import (
+    access,
+    downloads,
+    error_registry,
+    filters,
+    pace,
+    present,
+    progress,
+    shell,
+    views_log,
+)
+from connector.web.standing import Standing
 
 blueprint = access.protect(Blueprint("runs", __name__))
 
@@ -89,34 +101,57 @@ def _found(session: Session, run_id: str) -> Run:
 def _live(session: Session, run: Run) -> dict[str, Any]:
     now = shell.parts().tools.clock()
     failed = sum_of(run.counts, Result.FAILED)
+    how_far, slowed = followed(session, run, now) if run.active else (None, None)
     return {
         "run": run,
         "now": now,
-        "progress": _progress(session, run, now) if run.active else None,
+        "progress": how_far,
+        "pace": slowed,
         "causes": logbook.causes(session, run.workspace_id, run.number) if failed else [],
         "failed": failed,
         "waits_for": _waits_for(run, now),
+        "next_try": lambda left: _next_try(run, left),
         "error_of": error_registry.entry,
         "words": shell.vocabulary(),
         **run_words(),
     }
 
 
-def _progress(session: Session, run: Run, now: datetime) -> progress.Progress:
+def followed(session: Session, run: Run, now: datetime) -> tuple[progress.Progress, pace.Pace | None]:
+    """How far a run under way is, and what Twenty's limit makes of it where that slows it down."""
     former = overview.last_complete(session, run.workspace_id, run.connection_id)
-    return progress.of_run(run, shell.vocabulary(), former, now)
+    how_far = progress.of_run(run, shell.vocabulary(), former, now)
+    standing = shell.parts().openers.crm_limit(run.workspace_id)
+    slowed = pace.of_run(run, how_far, standing, workspaces.get(session, run.workspace_id).batch_cap)
+    return (how_far._replace(left=slowed.left) if slowed else how_far), slowed
+
+
+def with_pace(session: Session, one: Standing) -> Standing:
+    """A connection, with what Twenty's limit makes of its sync."""
+    if one.active is None:
+        return one
+    return one._replace(pace=followed(session, one.active, shell.parts().tools.clock())[1])
 
 
 def _waits_for(run: Run, now: datetime) -> timedelta | None:
-    """How long a run that was put off waits yet; None for one that goes on."""
-    waits = run.active and run.error and run.lease_owner is None and run.due_at > now
-    return run.due_at - now if waits else None
+    """How long a run that was put off waits yet, 0 while it tries again; None for one that goes on."""
+    if run.active and run.error and run.lease_owner is None and run.due_at > now:
+        return run.due_at - now
+    return timedelta() if side_in_trouble(run) else None
+
+
+def _next_try(run: Run, left: timedelta) -> str:
+    if not left:
+        return "It is being tried now."
+    begin = "The next try is" if side_in_trouble(run) else "It goes on"
+    return f"{begin} in {present.duration(left)}."
 
 
 def run_words() -> dict[str, Any]:
     """What a template needs to show runs."""
     return {
         "statuses": present.RUN,
+        "status_of": present.run_status,
         "types": present.RUN_TYPE,
         "outcomes": present.OUTCOME,
         "run_name": present.run_name,
