@@ -383,18 +383,6 @@ def test_a_key_to_no_workspace_is_refused(sandbox: Sandbox):
         sandbox.writer.account()
 
 
-def test_a_record_deleted_between_look_and_write_comes_back(sandbox: Sandbox):
-    """The documented limit: an upsert by id restores it, and nothing in the answer tells."""
-    [write] = people(1)
-    [made] = sandbox.apply(PERSON, write)
-    sandbox.trash("people", write.crm_id)
-
-    results = sandbox.apply(PERSON, an_update(write, made, whopUsername="back"))
-
-    assert codes(results) == [None]
-    assert sandbox.stored()[write.crm_id]["deletedAt"] is None
-
-
 def test_renamed_fields_and_objects_are_written_and_found_under_their_new_names():
     with a_sandbox() as sandbox:
         sandbox.schema.apply(list(MAPPINGS))
@@ -422,3 +410,173 @@ def test_renamed_fields_and_objects_are_written_and_found_under_their_new_names(
         assert twice[0].error is not None
         assert twice[0].error.field == "whopUserId"
         assert sandbox.rest("GET", f"goods/{made[1].crm_id}")["data"]["good"]["whopId"] == "prod_1"
+
+
+# --- rows that are not as they were looked at
+
+
+def changed(writes, made, **values):
+    return [an_update(*pair, **values) for pair in zip(writes, made, strict=True)]
+
+
+def differing(writes, made):
+    """A change of its own for each: these have to go by an upsert."""
+    pairs = zip(writes, made, strict=True)
+    return [an_update(*pair, whopUsername=f"new {n}") for n, pair in enumerate(pairs)]
+
+
+def test_one_change_for_many_rows_is_one_request_that_names_it_once(sandbox: Sandbox):
+    writes = people(50)
+    made = sandbox.apply(PERSON, *writes)
+    sandbox.fresh()
+
+    results = sandbox.apply(PERSON, *changed(writes, made, whopUsername="same"))
+
+    assert codes(results) == [None] * 50
+    assert [result.crm_id for result in results] == [write.crm_id for write in writes]
+    rows = sandbox.stored()
+    assert {rows[write.crm_id]["whopUsername"] for write in writes} == {"same"}
+    assert [result.updated_at for result in results] == [rows[write.crm_id]["updatedAt"] for write in writes]
+    assert (sent(sandbox), sent(sandbox, "updatePeople")) == (0, 1)
+
+
+@pytest.mark.parametrize("others", [0, 5])
+def test_one_change_leaves_alone_what_was_deleted_between_look_and_write(sandbox: Sandbox, others: int):
+    writes = people(2 + others)
+    made = sandbox.apply(PERSON, *writes)
+    sandbox.trash("people", writes[0].crm_id)
+    sandbox.destroy("people", writes[1].crm_id)
+
+    results = sandbox.apply(PERSON, *changed(writes, made, whopUsername="back"))
+
+    assert codes(results) == ["crm_record_gone"] * 2 + [None] * others
+    rows = sandbox.stored()
+    assert rows[writes[0].crm_id]["deletedAt"]
+    assert rows[writes[0].crm_id]["whopUsername"] != "back"
+    assert writes[1].crm_id not in rows
+
+
+def test_many_changes_restore_what_was_deleted_between_look_and_write(sandbox: Sandbox):
+    """The documented limit: an upsert by id restores it, and nothing in the answer tells."""
+    writes = people(2)
+    made = sandbox.apply(PERSON, *writes)
+    sandbox.trash("people", writes[0].crm_id)
+
+    results = sandbox.apply(PERSON, *differing(writes, made))
+
+    assert codes(results) == [None, None]
+    assert sandbox.stored()[writes[0].crm_id]["deletedAt"] is None
+
+
+def test_a_ghost_is_destroyed_again(sandbox: Sandbox):
+    writes = people(3)
+    made = sandbox.apply(PERSON, *writes)
+    sandbox.destroy("people", writes[1].crm_id)
+
+    results = sandbox.apply(PERSON, *differing(writes, made))
+
+    assert codes(results) == [None, "crm_record_gone", None]
+    assert writes[1].crm_id not in sandbox.stored()
+
+
+def opportunities_with_a_dead_contact(sandbox: Sandbox, bad: int):
+    """Created, and a change for each of which one points at nobody."""
+    writes = [an_opportunity(an_id(), name="before") for _ in range(6)]
+    made = sandbox.apply(OPPORTUNITY, *writes)
+    changes = [an_update(*pair, name=f"after {n}") for n, pair in enumerate(zip(writes, made, strict=True))]
+    changes[bad] = an_update(writes[bad], made[bad], name="never", pointOfContact=an_id())
+    sandbox.fresh()
+    return writes, changes
+
+
+def test_updates_that_stayed_of_a_refused_batch_are_read_back_and_not_sent_again(sandbox: Sandbox):
+    writes, changes = opportunities_with_a_dead_contact(sandbox, 4)
+
+    results = sandbox.apply(OPPORTUNITY, *changes)
+
+    assert codes(results) == [None] * 4 + ["crm_parent_gone", None]
+    rows = sandbox.stored("opportunities")
+    assert [rows[write.crm_id]["name"] for write in writes] == [
+        "after 0", "after 1", "after 2", "after 3", "before", "after 5",
+    ]  # fmt: skip
+    assert [result.updated_at for result in results[:4]] == [rows[w.crm_id]["updatedAt"] for w in writes[:4]]
+    asked = sandbox.control("GET", "stats")
+    assert asked["rows"]["updated"]["opportunity"] == 5
+    assert (sent(sandbox, "people"), sent(sandbox, "opportunities")) == (1, 1)
+
+
+@pytest.mark.parametrize("destroyed", [False, True])
+def test_what_was_deleted_before_a_refused_batch_is_not_sent_again(sandbox: Sandbox, destroyed: bool):
+    writes, changes = opportunities_with_a_dead_contact(sandbox, 0)
+    (sandbox.destroy if destroyed else sandbox.trash)("opportunities", writes[5].crm_id)
+
+    results = sandbox.apply(OPPORTUNITY, *changes)
+
+    assert codes(results) == ["crm_parent_gone", None, None, None, None, "crm_record_gone"]
+    row = sandbox.stored("opportunities").get(writes[5].crm_id)
+    assert row is None if destroyed else row["deletedAt"]
+
+
+def test_two_changes_of_one_row_go_one_after_the_other(sandbox: Sandbox):
+    """Two members whom somebody merged in the CRM are one row there."""
+    writes = people(3)
+    made = sandbox.apply(PERSON, *writes)
+    first, last = (
+        an_update(writes[0], made[0], whopUsername="first"),
+        an_update(writes[0], made[0], whopMemberId="m"),
+    )
+    last = last._replace(ref=last.ref._replace(id="another"))
+
+    results = sandbox.apply(PERSON, *differing(writes[1:], made[1:]), first, last)
+
+    assert codes(results) == [None] * 4
+    row = sandbox.stored()[writes[0].crm_id]
+    assert (row["whopUsername"], row["whopMemberId"]) == ("first", "m")
+
+
+# --- answers
+
+
+def rows_of(writes):
+    times = {"createdAt": "2026-11-20T12:00:00.000Z", "updatedAt": "2026-11-20T12:00:00.000Z"}
+    return [{"id": write.crm_id, **times} for write in writes]
+
+
+def test_an_answer_in_another_order_is_matched_by_id(sandbox: Sandbox):
+    writes = people(5)
+    body = {"data": {"createPeople": rows_of(reversed(writes))}}
+    sandbox.fault("createPeople", {"status": 200, "body": body, "when": "after"}, times=1)
+
+    results = sandbox.apply(PERSON, *writes)
+
+    assert [(result.ref, result.crm_id) for result in results] == [(w.ref, w.crm_id) for w in writes]
+
+
+def test_an_answer_that_leaves_records_out_is_no_answer_and_repeated(sandbox: Sandbox):
+    writes = people(5)
+    body = {"data": {"createPeople": rows_of(writes[:3])}}
+    sandbox.fault("createPeople", {"status": 200, "body": body, "when": "after"}, times=1)
+
+    with pytest.raises(TryLaterError) as caught:
+        sandbox.apply(PERSON, *writes)
+
+    assert caught.value.code == "crm_answer_incomplete"
+    assert codes(sandbox.apply(PERSON, *writes)) == [None] * 5
+
+
+def test_absence_after_a_time_out_proves_nothing(sandbox: Sandbox):
+    """The create arrives after the look-up that did not see it."""
+    [write] = people(1)
+    sandbox.fault("createPeople", {"cut": "before"}, times=1)
+    with pytest.raises(TryLaterError):
+        sandbox.apply(PERSON, write)
+    assert sandbox.look(PERSON, write.crm_id)[0].by_id is None
+
+    late = {"id": write.crm_id, "whopUserId": write.values["whopUserId"]}
+    sandbox.rest("POST", "people", late)
+    [result] = sandbox.apply(PERSON, write)
+
+    assert (result.error, result.crm_id) == (None, write.crm_id)
+    assert [row["id"] for row in sandbox.stored().values() if row["whopUserId"] == late["whopUserId"]] == [
+        write.crm_id
+    ]

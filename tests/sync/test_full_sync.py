@@ -135,7 +135,7 @@ def test_a_changed_record_is_one_update_with_before_and_after(scene: Scene) -> N
     assert entry.result == "updated"
     assert entry.before == {"whopMembershipStatus": "ACTIVE", "stage": "CUSTOMER"}
     assert entry.after == {"whopMembershipStatus": "PAYMENT_FAILED", "stage": "PROPOSAL"}
-    assert writes(scene) == {"createOpportunities": 1}
+    assert writes(scene) == {"updateOpportunities": 1}
     assert results(run, "opportunity")["updated"] == 1
     assert scene.deal_of(membership["id"])["stage"] == "PROPOSAL"
 

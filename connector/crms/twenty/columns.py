@@ -86,6 +86,18 @@ class Columns:
         return f"create{self.title}"
 
     @property
+    def change(self) -> str:
+        """Takes a filter ``f`` and ``d``, the same change for all; answers the rows that it was made to."""
+        type_ = type_name(self.object)
+        head = f"mutation($f:{type_}FilterInput,$d:{type_}UpdateInput!)"
+        return f"{head}{{{self.changed}(filter:$f,data:$d){{id createdAt updatedAt}}}}"
+
+    @property
+    def changed(self) -> str:
+        """The name under which a change answers."""
+        return f"update{self.title}"
+
+    @property
     def destroy(self) -> str:
         """Takes ``f``; removes rows for good."""
         return f"mutation($f:{type_name(self.object)}FilterInput){{destroy{self.title}(filter:$f){{id}}}}"

@@ -92,11 +92,14 @@ class Culprits:
 
     def _settled(self, write: PlannedWrite, found: Found, refusal: Refusal) -> WriteResult | None:
         own = found.by_id
-        if own is not None and write.action is Action.CREATE:
-            if own.deleted:
-                error = refused(write, "it was deleted in the CRM meanwhile", code="crm_record_gone")
-                return WriteResult(write.ref, error=error)
-            return WriteResult(write.ref, own.id, own.created_at, own.updated_at)
+        if own is None:  # sent again, an update would make an empty row
+            lost = write.action is Action.UPDATE
+        else:
+            lost = own.deleted
+            if not lost and _holds(own, write):
+                return WriteResult(write.ref, own.id, own.created_at, own.updated_at)
+        if lost:
+            return gone(write)
         for field, rows in found.by_key:
             for row in rows:
                 if row.id != write.crm_id:
@@ -106,6 +109,17 @@ class Culprits:
     # --- by the parents that are gone
 
     def _by_parent(self, batch: Sequence[PlannedWrite], refusal: Refusal) -> Results:
+        results = self._without_parent(batch, refusal)
+        updates = [one for one in batch if one.action is Action.UPDATE and one.ref not in results]
+        if results and updates:  # single statements: those before the refused one are done
+            found = look(
+                self._client, self._columns, [Seek(one.ref, one.crm_id or "", ()) for one in updates]
+            )
+            settled = ((one.ref, self._settled(one, found[one.ref], refusal)) for one in updates)
+            results.update({ref: result for ref, result in settled if result is not None})
+        return results
+
+    def _without_parent(self, batch: Sequence[PlannedWrite], refusal: Refusal) -> Results:
         results: Results = {}
         for spec in self._columns.links:
             pointing = [write for write in batch if write.values.get(spec.name)]
@@ -125,6 +139,19 @@ class Culprits:
             edges = (self._client.metadata(query).get("objects") or {}).get("edges") or ()
             self._plurals = {edge["node"]["nameSingular"]: edge["node"]["namePlural"] for edge in edges}
         return self._plurals.get(object_)
+
+
+def _holds(row: CrmRow, write: PlannedWrite) -> bool:
+    """Whether the row is as it was to be written."""
+    if write.action is Action.CREATE:  # its id is ours alone
+        return True
+    return all(row.values.get(name) == value for name, value in write.values.items())
+
+
+def gone(write: PlannedWrite) -> WriteResult:
+    """It was there when the write was planned."""
+    error = refused(write, "it was deleted in the CRM while it was being written", code="crm_record_gone")
+    return WriteResult(write.ref, error=error)
 
 
 def _shows(shown: str, value: Any) -> bool:

@@ -3,6 +3,9 @@
 A create is one statement, all or nothing. The updates of an upsert are single statements: of a refused
 one the first may be written, which the repeat of the good ones settles. Validation comes before both.
 
+A change that is the same for all rows of a batch (one row, a renamed product, a stamp) goes by a filter of
+living ids, which leaves alone what is gone. Other updates have to be an upsert by id.
+
 **What an upsert by id does to rows that were not there**: it restores a soft-deleted one and inserts a
 nearly empty one for a destroyed one. So updates are only for rows that a look-up of the same job showed
 alive. The empty row is seen by its ``createdAt`` and destroyed again; a row that somebody deletes in the
@@ -15,10 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from connector.core.outcomes import WriteResult
-from connector.core.plan import PlannedWrite, refused
+from connector.core.plan import PlannedWrite
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.columns import Columns, Json
-from connector.crms.twenty.culprits import Culprits
+from connector.crms.twenty.culprits import Culprits, gone
 from connector.crms.twenty.refusals import Kind, Refusal
 from connector.errors import TryLaterError
 
@@ -107,20 +110,35 @@ class Batches:
     # --- one request
 
     def _create(self, batch: Batch) -> list[WriteResult]:
-        made = self._written(batch, upsert=False)
+        made = self._written([self._columns.input(write) for write in batch], upsert=False)
         return [_result(write, made.get(write.crm_id or "")) for write in batch]
 
     def _update(self, batch: Batch) -> list[WriteResult]:
-        done = self._written(batch, upsert=True)
+        rows = [self._columns.input(write) for write in batch]
+        if _are_alike(rows):
+            return self._change_alike(batch, rows[0])
+        done = self._written(rows, upsert=True)
         return [self._checked(write, done.get(write.crm_id or "")) for write in batch]
 
-    def _written(self, batch: Batch, *, upsert: bool) -> dict[str, Json]:
+    def _change_alike(self, batch: Batch, row: Json) -> list[WriteResult]:
+        """The same values for all of these rows. One that is not answered is not there any more."""
+        ids = {"id": {"in": [write.crm_id for write in batch]}}
+        living = {"and": [ids, {"deletedAt": {"is": "NULL"}}]}
+        data = {name: value for name, value in row.items() if name != "id"}
+        rows = self._answered(self._columns.changed, self._columns.change, {"f": living, "d": data})
+        return [
+            _result(write, rows[id_]) if (id_ := write.crm_id) in rows else gone(write) for write in batch
+        ]
+
+    def _written(self, rows: Sequence[Json], *, upsert: bool) -> dict[str, Json]:
+        return self._answered(self._columns.written, self._columns.write(upsert=upsert), {"data": rows})
+
+    def _answered(self, name: str, mutation: str, variables: Json) -> dict[str, Json]:
         """The answered rows by id: their order is not that of the request."""
-        columns = self._columns
-        data = [columns.input(write) for write in batch]
-        answer = self._client.mutate(columns.write(upsert=upsert), {"data": data})
-        rows = answer.get(columns.written)
-        return {row["id"]: row for row in rows or ()}
+        rows = self._client.mutate(mutation, variables).get(name)
+        if not isinstance(rows, list):
+            raise TryLaterError(f"Twenty's answer holds no {name}.", code="crm_answer_incomplete")
+        return {row["id"]: row for row in rows}
 
     def _checked(self, write: PlannedWrite, row: Json | None) -> WriteResult:
         """A row with another creation time is a ghost: the record was destroyed between look and write."""
@@ -132,8 +150,13 @@ class Batches:
             {"updatedAt": {"eq": row["updatedAt"]}},
         ]
         self._client.mutate(self._columns.destroy, {"f": {"and": same}})
-        error = refused(write, "it was deleted in the CRM while it was being written", code="crm_record_gone")
-        return WriteResult(write.ref, error=error)
+        return gone(write)
+
+
+def _are_alike(rows: Sequence[Json]) -> bool:
+    """Whether they differ by their ids alone."""
+    first = {**rows[0], "id": ""}
+    return all({**row, "id": ""} == first for row in rows)
 
 
 def _result(write: PlannedWrite, row: Json | None) -> WriteResult:

@@ -85,7 +85,7 @@ class TwentyWriter:
     ) -> Iterator[WriteResult]:
         size = self._batch
         while todo:
-            batch = todo[:size]
+            batch = _without_repeats(todo[:size])
             try:
                 yield from send(batch)
                 if len(batch) >= self._batch:
@@ -106,6 +106,16 @@ class TwentyWriter:
 def _says_something(write: PlannedWrite) -> bool:
     # An empty update would still move Twenty's updatedAt.
     return write.action is Action.CREATE or bool(write.values)
+
+
+def _without_repeats(writes: list[PlannedWrite]) -> list[PlannedWrite]:
+    """As far as no row comes twice: of two changes to one row in a request, Twenty keeps the last alone."""
+    ids: set[str | None] = set()
+    for place, write in enumerate(writes):
+        if write.crm_id in ids:
+            return writes[:place]
+        ids.add(write.crm_id)
+    return writes
 
 
 def _unchanged(write: PlannedWrite) -> WriteResult:
