@@ -41,7 +41,7 @@ from connector.sync.onboarding import crm_key_binding, secret_binding
 from connector.vault import Vault
 
 _SLACK = timedelta(seconds=60)
-_BLOCK_RECORDS = 1_000  # what one look-up of the CRM covers: some 0.2 s there, and a second of work here
+_BLOCK_RECORDS = 2_000  # what one look-up of the CRM covers: some 0.4 s there, and two seconds of work here
 
 _WHOP_BUDGET = Terms("Whop", code="source_rate", limits=budgeted.LIMITS)
 _CRM_BUDGET = Terms("Twenty", code="crm_rate_limit", limits=LIMITS)

@@ -180,10 +180,11 @@ def _mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
         if stage in scope.run.checkpoint.get("done", ()):
             continue
         cursor = scope.run.checkpoint.get("cursor") if scope.run.checkpoint.get("stage") == stage else None
-        with steps.Road(scope, mapping, _checkpoints(scope, stage)) as road:
+        advance_, is_paused = _checkpoints(scope, stage), partial(_is_paused, tools, scope.run)
+        with steps.Road(scope, mapping, advance_, is_stopped=is_paused) as road:
             for block in _blocks(scope.reader, mapping.kind, cursor, tools.block_pages):
                 road.take(block)
-                if tools.clock() >= until or _is_paused(tools, scope.run):
+                if tools.clock() >= until or is_paused():
                     road.leave()
                     return _is_done(tools, scope)
             road.finish()

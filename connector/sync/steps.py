@@ -8,7 +8,7 @@ transaction. A worker killed anywhere costs the requests under way, and nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from connector.core.mapping import Mapping
@@ -36,15 +36,27 @@ def process(scope: Scope, mapping: Mapping, pages: Sequence[Page], advance: Adva
 class Road:
     """One kind on its way in one job; requests go out beside the reading. Leaving it stops them.
 
+    Once ``is_stopped`` says so, nothing more is sent: what is planned is read again some day.
     Its methods raise TryLaterError and the run-level errors of the ports.
     """
 
-    def __init__(self, scope: Scope, mapping: Mapping, advance: Advance, *, beside: bool = True) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        mapping: Mapping,
+        advance: Advance,
+        *,
+        beside: bool = True,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._scope = scope
         self._mapping = mapping
         self._advance = advance
+        self._is_stopped = is_stopped
         self._gathering = Gathering()
-        self._sender = Sender(self._write, scope.pace.lanes if beside else 0)
+        lanes = scope.pace.in_flight(scope.writer.batch_size()) if beside else 0
+        self._sender = Sender(self._write, lanes)
+        self._ahead = lanes + scope.pace.ahead
         self._taken: Taken = {}
         self._seen: set[Ref] = set()
         self._sure = scope.known_batch is not None
@@ -64,17 +76,19 @@ class Road:
     def take(self, pages: Sequence[Page]) -> None:
         """Plan a block, and send what is full; the rest waits for more, unless the kind ends here."""
         self._gathering.add(pages, self._planned(pages))
-        while batch := self._gathering.full(self._size()):
+        while not self._is_stopped() and (batch := self._gathering.full(self._size())):
             self._give(batch)
         for batch in self._gathering.held(self._size(), self._scope.pace.most_held):
             self._give(batch)
         self._pass()
-        if pages[-1].last:
+        if pages[-1].last and not self._is_stopped():
             self.finish()
 
     def leave(self) -> None:
         """End the job's part: what is not sent yet is read again, unless that would be much."""
         self._keep_up(left=0)
+        if self._is_stopped():
+            return
         self._send_held(self._scope.pace.read_again if self._moved else _NOTHING)
 
     def finish(self) -> None:
@@ -127,7 +141,7 @@ class Road:
     def _give(self, batch: Batch) -> None:
         self._sender.give(batch)
         # Where the server's limit is only supposed, the first request finds it out alone.
-        self._keep_up(left=self._scope.pace.ahead if self._sure else 0)
+        self._keep_up(left=self._ahead if self._sure else 0)
         self._sure = True
 
     def _write(self, batch: Batch) -> None:
@@ -150,7 +164,7 @@ class Road:
 
     def _pass(self) -> None:
         """Save what needed no write, as far as no page before it waits."""
-        self._keep_up(left=self._scope.pace.ahead)
+        self._keep_up(left=self._ahead)
         others, page = self._gathering.pass_settled()
         if page is not None:
             self._save(others, page)
