@@ -17,7 +17,7 @@ from scene import NOWHERE, PLURALS, Clock, Scene, Service, built, cap_batches, e
 from connector.core.plan import Action, PlannedWrite
 from connector.core.records import Page, Ref, SourceRecord
 from connector.store.runs import Run
-from connector.sync import mirror
+from connector.sync import mirror, steering
 from connector.sync.gathering import Batch, Gathering
 from connector.sync.mirror import Tools
 from connector.sync.scope import Item, Pace
@@ -146,6 +146,23 @@ def test_a_write_waits_for_company_only_so_long(scene: Scene, held: int, request
 
     assert run.counts["opportunity"]["updated"] == 2
     assert sent(scene) == {"createOpportunities": requests}
+
+
+def test_pausing_is_heeded_between_two_requests(scene: Scene) -> None:
+    assert scene.connection is not None
+    cap_batches(scene, 5)
+    where = scene.connection.workspace_id, scene.connection.id
+    at_people = Fate(AFTER_CRM, 7, act=lambda: steering.pause(scene.tools, *where))
+    run_id = scene.start()
+
+    paused = scene.advance(run_id, tools=replace(breakable(scene, at_people), pace=Pace(rows=5, ahead=0)))
+
+    assert at_people.struck
+    assert paused.status == "paused"
+    assert 0 < paused.counts["person"]["created"] < 30
+    assert len(scene.rows("people")) == paused.counts["person"]["created"]
+    steering.resume(scene.tools, *where)
+    is_whole(scene, scene.go_on(run_id))
 
 
 @pytest.mark.parametrize("place", range(2, 14))
