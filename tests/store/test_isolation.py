@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -144,6 +145,11 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     ),
 }
 
+#: What a function is given that asks the database for somebody.
+ASKED = {"session", "workspace_id"}
+#: Tables whose rows belong to no workspace.
+OF_INSTALLATION = {"operator", "sign_in_link"}
+
 _OPERATOR = "for the operator's commands, which know no workspace yet"
 _LEASE = "the caller must hold the run's lease, and names itself as its owner"
 _INSTALLATION = "operators look after the whole installation; their rows belong to no workspace"
@@ -206,15 +212,21 @@ def add_grants(session: Session) -> None:
         )
 
 
+def modules_of_the_store() -> list[ModuleType]:
+    return [
+        importlib.import_module(f"connector.store.{found.name}")
+        for found in pkgutil.iter_modules(store.__path__)
+    ]
+
+
 def functions_of_the_store() -> dict[str, Callable[..., Any]]:
     """Every public function that is given a session or a workspace."""
     found: dict[str, Callable[..., Any]] = {}
-    for module_info in pkgutil.iter_modules(store.__path__):
-        module = importlib.import_module(f"connector.store.{module_info.name}")
+    for module in modules_of_the_store():
         for name, function in inspect.getmembers(module, inspect.isfunction):
-            asked = {"session", "workspace_id"} & set(inspect.signature(function).parameters)
+            asked = ASKED & set(inspect.signature(function).parameters)
             if asked and function.__module__ == module.__name__ and not name.startswith("_"):
-                found[f"{module_info.name}.{name}"] = function
+                found[f"{module.__name__.rpartition('.')[2]}.{name}"] = function
     return found
 
 
@@ -227,6 +239,26 @@ def test_no_function_that_is_given_a_workspace_is_exempt() -> None:
     found = functions_of_the_store()
 
     assert [name for name in EXEMPT if "workspace_id" in inspect.signature(found[name]).parameters] == []
+
+
+def test_the_store_asks_by_functions_alone() -> None:
+    """A query in a method would be tried by nobody here."""
+    methods = [
+        f"{module.__name__}.{class_.__name__}.{name}"
+        for module in modules_of_the_store()
+        for _, class_ in inspect.getmembers(module, inspect.isclass)
+        if class_.__module__ == module.__name__
+        for name, method in inspect.getmembers(class_, inspect.isfunction)
+        if not name.startswith("_") and ASKED & set(inspect.signature(method).parameters)
+    ]
+
+    assert methods == []
+
+
+def test_every_table_belongs_to_workspaces_or_to_the_installation() -> None:
+    owned = {name for name, table in metadata.tables.items() if "workspace_id" in table.c}
+
+    assert metadata.tables.keys() - owned - {"workspace"} == OF_INSTALLATION
 
 
 @pytest.mark.parametrize("name", ASKING)

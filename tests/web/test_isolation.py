@@ -1,0 +1,254 @@
+"""No page shows or changes what is another workspace's: every route is tried with the other's ids, by force.
+
+Somebody who is signed in to workspace A sends B's ids wherever an address, a query or a form takes one.
+Routes, their arguments and the fields that pages read are found by looking, so that none can be forgotten.
+
+Commands and jobs are not tried: commands run on the machine and look after the whole installation, and the
+arguments of a job are ids that the connector itself wrote down.
+"""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import Desk, a_connection, a_failure, a_person, an_update
+from entering import NOON, Door, door, send
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from connector.store import connections, hooks, pending
+from connector.store.hooks import HookSecret
+from connector.store.models import metadata
+from connector.store.pending import Pending, digest
+from connector.store.workspaces import Workspace
+
+WEB = Path(__file__).parents[2] / "connector" / "web"
+#: Stands in everything that B has, and in no id.
+MARK = "of-b"
+
+#: Routes that know no workspace, or that lead from one to another, with the reason.
+EXEMPT = {
+    "assets.file": "files of the pages themselves, the same for all",
+    "health.healthz": "tells nothing of any workspace",
+    "health.readyz": "tells nothing of any workspace",
+    "errors.listing": "the guide to errors, the same for all",
+    "errors.show": "the guide to errors, the same for all",
+    "signin.form": "before anybody is signed in",
+    "signin.password": "before anybody is signed in",
+    "signin.link": "before anybody is signed in",
+    "signin.use_link": "before anybody is signed in",
+    "account.workspace": "lists the workspaces: an operator looks after all of them",
+    "account.choose_workspace": "goes to another workspace: an operator looks after all of them",
+    "webhooks.of_app": "for Whop, which signs: the app serves every workspace that has the company",
+    "webhooks.of_connection": "for Whop, which signs with the connection's own secret",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A browser that is signed in to A, and all that B has."""
+
+    door: Door
+    browser: FlaskClient
+    other: FlaskClient
+    values: dict[str, str]
+
+    def rows_of_b(self) -> dict[str, list[Any]]:
+        """All that is B's, table by table."""
+        found = {}
+        with self.door.parts.database.reading() as session:
+            for name, table in metadata.tables.items():
+                owner = table.c.id if name == "workspace" else table.c.get("workspace_id")
+                if owner is not None:
+                    query = table.select().where(owner == self.values["workspace"])
+                    found[name] = list(session.execute(query.order_by(*table.primary_key)))
+        return found
+
+
+def routes() -> list[tuple[str, str]]:
+    """Every endpoint with every method that it takes."""
+    with tempfile.TemporaryDirectory() as folder, door(f"sqlite:///{folder}/none.db") as opened:
+        return sorted(
+            (rule.endpoint, method)
+            for rule in opened.app.url_map.iter_rules()
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        )
+
+
+ROUTES = routes()
+TRIED = [(endpoint, method) for endpoint, method in ROUTES if endpoint not in EXEMPT]
+
+
+@pytest.fixture
+def world(sqlite_template: Path, tmp_path: Path) -> Iterator[World]:
+    copy = tmp_path / "connector.db"
+    shutil.copyfile(sqlite_template, copy)
+    with door(f"sqlite:///{copy}") as opened:
+        a, b = opened.add_workspace("Northlight"), opened.add_workspace("Elsewhere")
+        desk_of(opened, a, company_id="biz_a")
+        browsers = []
+        for workspace in (a, b):
+            browser = opened.signed_in(opened.add_operator(f"marta-{workspace.name.lower()}"))
+            send(browser, "/workspace", workspace=workspace.id)
+            browsers.append(browser)
+        yield World(opened, *browsers, values_of(opened, b))
+
+
+def desk_of(opened: Door, workspace: Workspace, **changed: Any) -> Desk:
+    connection = a_connection(workspace.id, **changed)
+    with opened.parts.database.transaction() as session:
+        connections.add_or_revive(session, connection)
+    return Desk(opened, opened.browser(), workspace, connection)
+
+
+def values_of(opened: Door, b: Workspace) -> dict[str, str]:
+    """B's id for everything that an address, a query or a form can name, by the name it goes by there."""
+    desk = desk_of(opened, b, company_id="biz_b", company_title=MARK)
+    named = {"title": MARK}
+    found = [a_person(**named), an_update(**named), a_failure(**{**named, "id_": "mber_9"})]
+    over = desk.run(found, status="partial")
+    going = desk.run([a_person("mber_2", **named)], status=None)
+    desk.linked("mber_7")
+    with opened.parts.database.transaction() as session:
+        hooks.add_secret(
+            session,
+            HookSecret("secret-1", b.id, desk.connection.id, "standard", f"sealed-{MARK}", NOON),
+        )
+        pending.add(session, a_held_grant(b))
+    return {
+        **dict.fromkeys(("id_", "connection_id", "connection"), desk.connection.id),
+        **dict.fromkeys(("run_id",), over.id),
+        **dict.fromkeys(("choice", "state"), "held-1"),
+        **dict.fromkeys(("before", "entry"), "1000"),
+        **dict.fromkeys(("session", "token", "digest", "name", "password", "present", "new"), "x"),
+        "run": str(going.number),
+        "workspace": b.id,
+        "company": "biz_b",
+        "form": "csv",
+        "code": "crm_bad_value",
+        "error": "crm_bad_value",
+        "theme": "dark",
+        **dict.fromkeys(("next", "back"), "/runs"),
+        **dict.fromkeys(("status", "type", "result", "reason", "object", "q", "day", "after"), ""),
+        "idle": "show",
+    }
+
+
+def a_held_grant(b: Workspace) -> Pending:
+    """An authorization of B, approved on Whop, whose company is yet to be chosen."""
+    return Pending(
+        id="held-1",
+        state_hash=digest("held-1"),
+        verifier_sealed="sealed",
+        nonce="nonce",
+        workspace_id=b.id,
+        operator_id="operator-1",
+        browser_hash="browser-1",
+        connection_id=None,
+        redirect_uri="https://connector.example.com/oauth/whop/callback",
+        created_at=NOON,
+        expires_at=NOON + timedelta(minutes=15),
+        grant_sealed=f"sealed-{MARK}",
+        offer={"companies": MARK},
+    )
+
+
+def fields_read() -> set[str]:
+    """Every field of a query or a form that some page reads."""
+    found = set()
+    for path in WEB.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            found |= set(_named(node))
+    return found
+
+
+def _named(node: ast.AST) -> Iterator[str]:
+    """The names in request.form.get("…"), request.args["…"], word("…") and the like."""
+    if isinstance(node, ast.Call) and _reads(node.func) and isinstance(node.args[0], ast.Constant):
+        yield str(node.args[0].value)
+    if isinstance(node, ast.Subscript) and _is_request(node.value) and isinstance(node.slice, ast.Constant):
+        yield str(node.slice.value)
+
+
+def _reads(node: ast.AST) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in ("word", "_id")
+    return isinstance(node, ast.Attribute) and node.attr in ("get", "getlist") and _is_request(node.value)
+
+
+def _is_request(node: ast.AST) -> bool:
+    named = isinstance(node, ast.Attribute) and node.attr in ("form", "args", "values")
+    return named and isinstance(node.value, ast.Name) and node.value.id == "request"
+
+
+def ask(world: World, browser: FlaskClient, endpoint: str, method: str) -> TestResponse:
+    """Send B's ids wherever this route takes one."""
+    rule = next(
+        each
+        for each in world.door.app.url_map.iter_rules()
+        if each.endpoint == endpoint and method in (each.methods or ())
+    )
+    with world.door.app.test_request_context():
+        path = rule.build({name: world.values[name] for name in rule.arguments})[1]
+    fields = {name: value for name, value in world.values.items() if name not in rule.arguments}
+    if method == "GET":
+        return browser.get(path, query_string=fields, headers={"Accept": "text/html"})
+    return send(browser, path, **fields)
+
+
+def test_every_exempt_route_exists():
+    assert EXEMPT.keys() <= {endpoint for endpoint, _method in ROUTES}
+
+
+def test_every_argument_and_field_has_a_value_of_the_other_workspace(world: World):
+    arguments = {
+        name for rule in world.door.app.url_map.iter_rules() for name in rule.arguments if rule.endpoint
+    }
+
+    assert arguments | fields_read() <= world.values.keys() | {"filename", "path"}
+
+
+@pytest.mark.parametrize(("endpoint", "method"), TRIED)
+def test_a_route_gives_and_changes_nothing_of_another_workspace(world: World, endpoint: str, method: str):
+    before = world.rows_of_b()
+
+    answer = ask(world, world.browser, endpoint, method)
+
+    assert answer.status_code < 500
+    assert MARK not in answer.text
+    assert MARK not in str(answer.headers)
+    assert world.rows_of_b() == before
+
+
+WITH_IDS = [
+    ("connections.ask_disconnect", "GET"),
+    ("connections.listing", "GET"),
+    ("log.listing", "GET"),
+    ("pages.overview", "GET"),
+    ("runs.show", "GET"),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "method"), WITH_IDS)
+def test_the_owner_is_shown_it_with_the_same_ids(world: World, endpoint: str, method: str):
+    answer = ask(world, world.other, endpoint, method)
+
+    assert answer.status_code == 200
+    assert MARK in answer.text
+
+
+@pytest.mark.parametrize("endpoint", ["connections.pause", "connections.disconnect"])
+def test_the_owner_changes_it_with_the_same_ids(world: World, endpoint: str):
+    before = world.rows_of_b()
+
+    ask(world, world.other, endpoint, "POST")
+
+    assert world.rows_of_b() != before
