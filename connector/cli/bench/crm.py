@@ -18,7 +18,7 @@ from typing import Any
 
 from connector.bootstrap import Parts
 from connector.cli import processes, stage
-from connector.cli.bench import batches, usage
+from connector.cli.bench import batches, lanes, usage
 from connector.cli.bench.report import Report
 from connector.cli.stage import Size, Stage
 from connector.core.outcomes import Result, sum_of
@@ -135,6 +135,15 @@ def _stats(parts: Parts, set_up: Stage) -> dict[str, int]:
     return asked
 
 
+# --- webhooks beside a full sync
+
+
+def _lanes(report: Report, _work: Work) -> None:
+    size = Size(lanes.RECORDS, lanes.RECORDS, crm=("--batch-cap", str(lanes.CAP)))
+    with _installation(size) as (supervisor, set_up, parts):
+        stage.meanwhile(supervisor, partial(lanes.measure, report, parts, set_up))
+
+
 # --- the writer alone
 
 
@@ -171,6 +180,7 @@ def _installation(
 PARTS: dict[str, Callable[[Report, Work], None]] = {
     "sync200": partial(_sync, 200),
     "sync60": partial(_sync, 60),
+    "lanes": _lanes,
     "batch": _batch,
     "bad": _bad,
 }
