@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 from flask import Blueprint, Response, current_app, g, request
 
-from connector.sandbox.whop import edits, errors, lists
+from connector.sandbox.whop import errors, legacy, lists
 from connector.sandbox.whop import people_records as people
 from connector.sandbox.whop.auth import ALL_PERMISSIONS, Credential
 from connector.sandbox.whop.market import joined, market
@@ -54,9 +54,14 @@ def caller() -> Credential:
     return found
 
 
+def parts() -> Any:
+    """The parts of this app (``app.Parts``)."""
+    return current_app.extensions["whop"]
+
+
 def world() -> World:
     """The world of this app."""
-    found: World = current_app.extensions["whop"].world
+    found: World = parts().world
     return found
 
 
@@ -75,10 +80,38 @@ def shown(kind: str, record: Record, *, single: bool) -> Record:
     return record
 
 
+def written(kind: str, record: Record, shelf: Shelf, *, single: bool) -> Record:
+    """The record as this caller gets it, in the dialect of the request."""
+    seen = shown(kind, record, single=True if g.legacy else single)
+    if not g.legacy:
+        return seen
+    hidden = {
+        name
+        for name, needed in (("email", "member:email:read"), ("phone", "member:phone:read"))
+        if needed not in caller().permissions
+    }
+    old: Record = _without(legacy.written(kind, seen, shelf, single=single), hidden)
+    return old
+
+
+def _without(value: Any, hidden: set[str]) -> Any:
+    """Nulls what may not be seen, at any depth."""
+    if isinstance(value, dict):
+        return {name: None if name in hidden else _without(inner, hidden) for name, inner in value.items()}
+    return value
+
+
+def companies(name: str | None = None) -> Response:
+    """GET /companies and /companies/{id}, which only the old dialect has."""
+    if not g.legacy:
+        raise errors.not_found("accounts")
+    return listing("accounts") if name is None else single("accounts", name)
+
+
 def listing(kind: str) -> Response:
     """GET /{kind}: one page."""
     caller().need(PERMISSIONS[kind])
-    query = lists.parse(kind, request.args.to_dict(flat=False))
+    query = lists.parse(kind, request.args.to_dict(flat=False), legacy=g.legacy)
     table, shelf = _accounts() if kind == "accounts" else source(kind)
     if table is None:
         empty = dict.fromkeys(("end_cursor", "start_cursor"))
@@ -88,8 +121,33 @@ def listing(kind: str) -> Response:
     selections: lists.Selections = current_app.extensions["whop"].selections
     places = selections.places(query, shelf, table)
     page = lists.page(query, table, places)
-    records = [shown(kind, record, single=False) for record in page.records]
+    records = [written(kind, record, _shelf_of(kind, record, shelf), single=False) for record in page.records]
     return answer({"data": records, "page_info": page.info})
+
+
+def paged(rows: list[Record]) -> Response:
+    """A page of these rows, whose cursors are their ids."""
+    size = min(int(request.args.get("first", lists.PAGE)), lists.MOST)
+    after, start = request.args.get("after"), 0
+    if after is not None:
+        start = next((n + 1 for n, row in enumerate(rows) if row["id"] == after), -1)
+        if start < 0:
+            raise errors.bad_cursor("after")
+    chosen = rows[start : start + size]
+    info = {
+        "end_cursor": chosen[-1]["id"] if chosen else None,
+        "start_cursor": chosen[0]["id"] if chosen else None,
+        "has_next_page": start + size < len(rows),
+        "has_previous_page": start > 0,
+    }
+    return answer({"data": chosen, "page_info": info})
+
+
+def _shelf_of(kind: str, record: Record, shelf: Shelf) -> Shelf:
+    """Whose an account is: a list of them has several companies in it."""
+    if kind != "accounts":
+        return shelf
+    return next(one for one in world().owned if one.company.id == record["id"])
 
 
 def within_reach() -> list[Shelf]:
@@ -108,7 +166,7 @@ def _accounts() -> tuple[Table, Shelf]:
 
 def source(kind: str) -> tuple[Table | None, Shelf]:
     """Which table the caller means; None when it is somebody else's, which is no error."""
-    asked = request.args.get("account_id")
+    asked = request.args.get("company_id" if g.legacy else "account_id")
     if asked is None:
         return _unnamed(kind)
     shelf = next((known for known in world().shelves if known.company.id == asked), None)
@@ -136,7 +194,7 @@ def single(kind: str, name: str) -> Response:
         table = shelf.tables[kind]
         index = table.find(name)
         if index is not None:
-            return answer(shown(kind, table.get(index), single=True))
+            return answer(written(kind, table.get(index), shelf, single=True))
     raise errors.not_found(kind)
 
 
@@ -182,40 +240,14 @@ def permissions() -> Response:
     return answer({"data": [{"action": action, "granted": action in granted} for action in actions]})
 
 
-def _membership(name: str) -> int:
-    """The membership to be changed, which only the first company keeps."""
-    for shelf in within_reach():
-        index = shelf.tables["memberships"].find(name)
-        if index is not None and shelf is not world().home:
-            raise errors.not_built("The sandbox changes memberships of the first company only.")
-        if index is not None:
-            return index
-    raise errors.not_found("memberships")
-
-
-def patch_membership(name: str) -> Response:
-    """PATCH /memberships/{id}."""
-    caller().need("member:manage")
-    body = request.get_json(silent=True)
-    record = edits.patch_membership(world(), _membership(name), body)
-    return answer(shown("memberships", record, single=True))
-
-
-def cancel_membership(name: str) -> Response:
-    """POST /memberships/{id}/cancel."""
-    caller().need("membership:cancel")
-    record = edits.cancel_membership(world(), _membership(name), request.get_json(silent=True))
-    return answer(shown("memberships", record, single=True))
-
-
 def create_blueprint() -> Blueprint:
     """All routes of the API."""
     routes = Blueprint("api", __name__, url_prefix="/api/v1")
     routes.add_url_rule("/accounts/me", "own_account", own_account)
     routes.add_url_rule("/users/<name>", "one_user", one_user)
     routes.add_url_rule("/permissions", "permissions", permissions)
-    routes.add_url_rule("/memberships/<name>", "patch", patch_membership, methods=["PATCH"])
-    routes.add_url_rule("/memberships/<name>/cancel", "cancel", cancel_membership, methods=["POST"])
+    routes.add_url_rule("/companies", "companies", companies)
+    routes.add_url_rule("/companies/<name>", "company", companies)
     for kind in PERMISSIONS:
         routes.add_url_rule(f"/{kind}", f"{kind}_list", listing, defaults={"kind": kind})
         routes.add_url_rule(f"/{kind}/<name>", f"{kind}_one", single, defaults={"kind": kind})

@@ -13,9 +13,21 @@ from typing import Final
 
 from flask import Flask, Response, g, request
 
-from connector.sandbox.whop import api, control, errors, faults, oauth, oauth_apps
+from connector.sandbox.whop import (
+    api,
+    chats,
+    control,
+    errors,
+    faults,
+    hook_control,
+    hook_routes,
+    membership_writes,
+    oauth,
+    oauth_apps,
+)
 from connector.sandbox.whop.auth import Keyring
 from connector.sandbox.whop.dials import Dials, Stats
+from connector.sandbox.whop.hookbook import HookBook
 from connector.sandbox.whop.limits import Limiter
 from connector.sandbox.whop.lists import Selections
 from connector.sandbox.whop.oauth_grants import Grants
@@ -25,8 +37,6 @@ TODAY: Final = datetime.date(2026, 11, 20)
 PREFIX: Final = "/api/v1"
 #: What is counted and can be made to fail; the rest is the sandbox's own.
 SERVICES: Final = (PREFIX + "/", "/oauth/")
-#: The oldest version is known to Whop, but only the latest is built here.
-BUILT: Final = errors.VERSIONS[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,8 @@ class Parts:
     stats: Stats
     selections: Selections
     oauth: oauth.OAuth
+    hooks: HookBook
+    chats: chats.Chats
     answer_seconds: float
 
 
@@ -94,9 +106,12 @@ def create_app(  # noqa: PLR0913 - by name only, and each has its default
             grants=grants,
             limiter=Limiter(enabled=limited, per_minute=oauth.PER_MINUTE),
         ),
+        hooks=HookBook(data_dir / f"hooks-{seed}.json" if data_dir else None, now),
+        chats=chats.Chats(),
         answer_seconds=answer_seconds,
     )
-    app.register_blueprint(api.create_blueprint())
+    for routes in (api, membership_writes, hook_routes, chats, hook_control):
+        app.register_blueprint(routes.create_blueprint())
     app.register_blueprint(oauth.create_blueprint())
     app.register_blueprint(control.create_blueprint())
     app.add_url_rule("/healthz", "healthz", lambda: Response("ok", content_type="text/plain"))
@@ -135,7 +150,10 @@ def _enter() -> Response | None:
 
 def _enter_api(parts: Parts) -> None:
     g.caller = parts.keyring.caller(request.headers.get("Authorization", ""))
-    _check_version(request.headers.get("Api-Version-Date"))
+    asked = request.headers.get("Api-Version-Date") or g.caller.pin
+    if asked not in errors.VERSIONS:
+        raise errors.unknown_version(asked)
+    g.legacy = asked == errors.VERSIONS[0]
     parts.limiter.count(operation(), g.caller.key)
 
 
@@ -143,17 +161,8 @@ def operation() -> str:
     """The request as ``"GET /members/{id}"``; unknown paths are one operation."""
     if request.url_rule is None:
         return f"{request.method} ?"
-    path = request.url_rule.rule.removeprefix(PREFIX).replace("<name>", "{id}")
+    path = request.url_rule.rule.removeprefix(PREFIX).replace("<name>", "{id}").replace("<delivery>", "{id}")
     return f"{request.method} {path}"
-
-
-def _check_version(asked: str | None) -> None:
-    """Without the header a key's own pin counts, and new keys are pinned to the latest."""
-    if asked is None or asked == BUILT:
-        return
-    if asked in errors.VERSIONS:
-        raise errors.not_built(f"The sandbox does not speak {asked}, only {BUILT}.")
-    raise errors.unknown_version(asked)
 
 
 def _leave(response: Response) -> Response:

@@ -27,6 +27,7 @@ ALL_PERMISSIONS: Final = (
     "member:manage",
     "membership:cancel",
     "payment:manage",
+    "support_chat:read",
     "support_chat:create",
     "support_chat:message:create",
     "developer:manage_webhook",
@@ -38,7 +39,7 @@ class Credential:
     """Who calls. ``kind`` is account, app or user; ``state`` live, expired or revoked.
 
     ``accounts`` are the companies within reach; empty stands for the first one. ``key`` is what requests
-    are counted by.
+    are counted by. ``pin`` is the version of requests that name none.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Credential:
     permissions: frozenset[str] = frozenset(ALL_PERMISSIONS)
     state: str = "live"
     accounts: frozenset[str] = frozenset()
+    pin: str = errors.VERSIONS[-1]
 
     def need(self, permission: str) -> None:
         """Raise the 403 of the API when the permission is missing."""

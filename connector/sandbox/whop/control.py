@@ -61,7 +61,7 @@ def clear_stats() -> Response:
 
 
 def keys() -> Response:
-    """POST /sandbox/keys: ``do`` is issue, restrict, expire, revoke, restore or reset.
+    """POST /sandbox/keys: ``do`` is issue, restrict, pin, expire, revoke, restore or reset.
 
     ``key`` names the credential (default: the company's), ``permissions`` what
     it may do (issue, restrict), ``kind`` what is issued: account, app or user.
@@ -71,6 +71,7 @@ def keys() -> Response:
     acts: dict[str, Callable[[], Any]] = {
         "issue": lambda: ring.issue(wanted.get("kind", "user"), permissions),
         "restrict": lambda: ring.change(key, permissions=permissions),
+        "pin": lambda: ring.change(key, pin=wanted["version"]),
         "expire": lambda: ring.change(key, state="expired"),
         "revoke": lambda: ring.change(key, state="revoked"),
         "restore": lambda: ring.change(key, state="live"),
@@ -158,7 +159,12 @@ def create_blueprint() -> Blueprint:
     ]
     for method, path, view in table:
         routes.add_url_rule(path, view.__name__, view, methods=[method])
+    explain_errors(routes)
+    return routes
+
+
+def explain_errors(routes: Blueprint) -> None:
+    """What the sandbox's own routes answer to what cannot be."""
     routes.register_error_handler(ValueError, lambda error: refuse(str(error)))
     routes.register_error_handler(KeyError, lambda error: refuse(f"unknown {error}", 404))
     routes.register_error_handler(LookupError, lambda error: refuse(str(error.args[0]), 404))
-    return routes

@@ -12,12 +12,14 @@ import binascii
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import orjson
 
 from connector.sandbox.whop import errors
-from connector.sandbox.whop.filters import FILTERS, ORDER_FIELDS, ORDERS
+from connector.sandbox.whop.filters import FILTERS, ORDER_FIELDS, ORDERS, Filter
+from connector.sandbox.whop.legacy_filters import FILTERS_THEN, NEED_COMPANY, ORDERS_THEN
 from connector.sandbox.whop.tables import BITS, LOW, Table, code, index_of
 from connector.sandbox.whop.values import Record, millis
 from connector.sandbox.whop.world import Shelf
@@ -36,6 +38,7 @@ class Query(NamedTuple):
     """A list's query string, understood."""
 
     kind: str
+    known: Mapping[str, Filter]
     filters: tuple[tuple[str, tuple[str, ...]], ...]
     field: str
     descending: bool
@@ -54,19 +57,23 @@ class Page(NamedTuple):
     info: Record
 
 
-def parse(kind: str, args: Args) -> Query:
+def parse(kind: str, args: Args, *, legacy: bool = False) -> Query:
     """Understand a query string; raises the 400 of the API for what it does not know."""
-    known = FILTERS[kind]
+    known = (FILTERS_THEN if legacy else FILTERS)[kind]
+    owner = "company_id" if legacy else "account_id"
     for name in args:
-        if name not in known and name not in PAGING and (name != "account_id" or kind == "accounts"):
+        if name not in known and name not in PAGING and (name != owner or kind == "accounts"):
             raise errors.unknown_param(name)
+    if legacy and kind in NEED_COMPANY and owner not in args:
+        raise errors.bad_param(owner, f"{owner} is required.")
     first, last = _size(args, "first"), _size(args, "last")
     if first is not None and last is not None:
         raise errors.bad_param("last", "first and last can't be used together.")
-    order = _one_of(args, "order", ORDERS[kind])
+    order = _one_of(args, "order", (ORDERS_THEN if legacy else ORDERS)[kind])
     return Query(
         kind=kind,
-        filters=tuple((name, _values(kind, name, args)) for name in known if name in args),
+        known=known,
+        filters=tuple((name, _values(known[name], name, args)) for name in known if name in args),
         field=ORDER_FIELDS.get(order, order),
         descending=_one_of(args, "direction", ("desc", "asc")) == "desc",
         since=_moment(args, "created_after"),
@@ -99,8 +106,7 @@ def _one_of(args: Args, name: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def _values(kind: str, name: str, args: Args) -> tuple[str, ...]:
-    wanted = FILTERS[kind][name]
+def _values(wanted: Filter, name: str, args: Args) -> tuple[str, ...]:
     values = tuple(args[name]) if wanted.many else (args[name][-1],)
     for value in values:
         if wanted.allowed is not None and value not in wanted.allowed:
@@ -141,7 +147,7 @@ class Selections:
     def _sought(self, query: Query, shelf: Shelf, table: Table) -> "Places[int] | None":
         """The places of the few records one of the filters points at, if one does."""
         for name, values in query.filters:
-            seek = FILTERS[query.kind][name].seek
+            seek = query.known[name].seek
             if seek is not None:
                 indexes = {index for index in seek(values, shelf) if table.has(index)}
                 indexes |= table.changed.keys()
@@ -150,7 +156,7 @@ class Selections:
 
 
 def _matching(query: Query, shelf: Shelf, table: Table, places: "Places[int]") -> "Places[int]":
-    tests = [(FILTERS[query.kind][name].test, set(values)) for name, values in query.filters]
+    tests = [(query.known[name].test, set(values)) for name, values in query.filters]
     places = _dated(query, table, places)
     if not tests:
         return places
