@@ -136,6 +136,7 @@ def build(
         open_reader=openers.reader,
         open_writer=openers.writer,
         open_schema=openers.schema,
+        kept=scopes.summed(loaded),
     )
     desk = Desk(
         database=database,

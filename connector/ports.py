@@ -146,6 +146,10 @@ class Reader(Protocol):
         """The records of these ids; one that the source does not have (404) is absent."""
         ...
 
+    def may_read(self, kind: str) -> bool:
+        """Whether the credential opens this kind. Raises TryLaterError, ReconnectError."""
+        ...
+
     def told(self, raw: bytes) -> Told:
         """What the body of a webhook tells. Raises BadRecordError for what is no event of this company."""
         ...

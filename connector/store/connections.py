@@ -12,7 +12,7 @@ from connector.errors import RefusedError
 from connector.store.db import Session
 from connector.store.models import connection
 
-_LASTING = frozenset({"id", "created_at", "last_sync_at"})
+_LASTING = frozenset({"id", "created_at", "last_sync_at", "sales_read_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Connection:
     asked_company_id: str | None = None
     refresh_claimed_by: str | None = None
     refresh_claimed_until: datetime | None = None
+    sales_read_at: datetime | None = None
     refresh_asked_at: datetime | None = None
     ended_code: str | None = None
     ended_at: datetime | None = None
@@ -101,6 +102,11 @@ def disconnect(session: Session, workspace_id: str, id_: str) -> None:
 def touch_synced(session: Session, workspace_id: str, id_: str, now: datetime) -> None:
     """Remember when a run last ended well."""
     _update(session, workspace_id, id_, {"last_sync_at": now})
+
+
+def mark_sales_read(session: Session, workspace_id: str, id_: str, now: datetime) -> None:
+    """Every payment was read: from now on what a membership was paid is known."""
+    _update(session, workspace_id, id_, {"sales_read_at": now})
 
 
 def get(session: Session, workspace_id: str, id_: str) -> Connection:

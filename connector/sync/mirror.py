@@ -5,27 +5,25 @@ The run's row is the truth. A job that dies leaves a lease that ends by itself; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Any, Protocol
 
 import structlog
 
 from connector.core.mapping import Mapping
 from connector.core.outcomes import Result, as_json, sum_of
-from connector.core.records import AbsentRecord, Page, Ref
 from connector.errors import ConnectorError, ReconnectError, RefusedError, SchemaError, TryLaterError
 from connector.ports import Clock, JobQueue, Lane, Reader, SchemaKeeper, Writer
 from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Database, Session
 from connector.store.workspaces import Workspace
-from connector.sync import modelling, steps, waiting
+from connector.sync import modelling, stages, waiting
 from connector.sync.heartbeat import heartbeat
-from connector.sync.scope import Advance, Pace, Progress, Scope
+from connector.sync.scope import Pace, Scope
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +33,6 @@ _FIRST_WAIT = 2.0
 _LONGEST_MODEL_WAIT = 60.0  # an admin who mends the data model does not want to wait for us
 _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
 _KEY_GONE = ("whop_key", "whop_scope", "whop_company", "whop_unseen")
-_REPAIR_BLOCK = 100
 QUEUES = {"full": "full", "incremental": "incremental", "repair": "incremental", "webhook": "webhooks"}
 LANES: dict[str, Lane] = {
     "full": "full",
@@ -55,7 +52,8 @@ class OpenSchema(Protocol):
 class Tools:
     """What a run is done with. The three openers make an adapter from a row and its sealed credential.
 
-    ``block_pages`` are the pages of the source that one look-up of the CRM covers.
+    ``block_pages`` are the pages of the source that one look-up of the CRM covers. ``kept`` are the kinds
+    that are kept for what they add up to, beside those that are mapped.
     """
 
     database: Database
@@ -68,6 +66,7 @@ class Tools:
     open_writer: Callable[[Workspace, Lane], Writer]
     open_schema: OpenSchema
     pace: Pace = field(default_factory=Pace)
+    kept: tuple[str, ...] = ()
 
 
 def advance(tools: Tools, run_id: str, *, owner: str) -> None:
@@ -116,7 +115,9 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     scope = None
     try:
         scope = open_scope(tools, run, owner)
-        ended = _repair(tools, scope, until) if run.type == "repair" else _mirror(tools, scope, until)
+        ended = (
+            stages.repair(tools, scope, until) if run.type == "repair" else stages.mirror(tools, scope, until)
+        )
     except TryLaterError as error:
         _wait(tools, scope.run if scope else run, owner, error)
         return False
@@ -164,6 +165,8 @@ def open_scope(tools: Tools, run: runs.Run, owner: str) -> Scope:
         run,
         tools.pace,
         known,
+        sales_known=bool(tools.kept) and connection.sales_read_at is not None,
+        kept=tools.kept,
     )
 
 
@@ -171,53 +174,6 @@ def _begin(tools: Tools, run: runs.Run, owner: str) -> runs.Run:
     with tools.database.transaction() as session:
         runs.save(session, run, owner=owner, mapping_version=tools.mapping_version)
     return replace(run, mapping_version=tools.mapping_version, checkpoint_version=run.checkpoint_version + 1)
-
-
-def _mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
-    """Read and settle blocks until the time is up; True when every kind is done."""
-    for mapping in tools.mappings:
-        stage = f"{mapping.kind}:{mapping.object.name}"
-        if stage in scope.run.checkpoint.get("done", ()):
-            continue
-        cursor = scope.run.checkpoint.get("cursor") if scope.run.checkpoint.get("stage") == stage else None
-        advance_, is_paused = _checkpoints(scope, stage), partial(_is_paused, tools, scope.run)
-        with steps.Road(scope, mapping, advance_, is_stopped=is_paused) as road:
-            for block in _blocks(scope.reader, mapping.kind, cursor, tools.block_pages):
-                road.take(block)
-                if tools.clock() >= until or is_paused():
-                    road.leave()
-                    return _is_done(tools, scope)
-            road.finish()
-    return True
-
-
-def _repair(tools: Tools, scope: Scope, until: datetime) -> bool:
-    """Take single records again, by id; True when none is left."""
-    for mapping in tools.mappings:
-        while ids := scope.run.checkpoint.get("refs", {}).get(mapping.kind, ()):
-            block, rest = ids[:_REPAIR_BLOCK], ids[_REPAIR_BLOCK:]
-            fetched = scope.reader.fetch(mapping.kind, block)
-            refs = [Ref(mapping.source, mapping.kind, id_) for id_ in block]
-            page = Page(tuple(fetched.get(ref.id) or AbsentRecord(ref) for ref in refs), None, last=False)
-            left = {**scope.run.checkpoint.get("refs", {}), mapping.kind: rest}
-            steps.process(scope, mapping, [page], partial(_left, scope, left))
-            if tools.clock() >= until or _is_paused(tools, scope.run):
-                return not any(scope.run.checkpoint["refs"].values())
-    return True
-
-
-def _left(scope: Scope, refs: dict[str, list[str]], place: Progress | None) -> dict[str, Any]:
-    return {"refs": refs} if place else _going_on(scope)
-
-
-def _going_on(scope: Scope) -> dict[str, Any]:
-    """The place as it is, without the trouble that there was at it: something was saved."""
-    return {name: of for name, of in scope.run.checkpoint.items() if name not in ("tries", "breaks")}
-
-
-def _is_paused(tools: Tools, run: runs.Run) -> bool:
-    with tools.database.reading() as session:
-        return connections.get(session, run.workspace_id, run.connection_id).paused
 
 
 def _close(tools: Tools, run: runs.Run, owner: str) -> None:
@@ -246,28 +202,6 @@ def check_may_run(connection: Connection) -> None:
             code="connection_paused",
             remedy="Resume them first.",
         )
-
-
-def _is_done(tools: Tools, scope: Scope) -> bool:
-    return len(scope.run.checkpoint.get("done", ())) == len(tools.mappings)
-
-
-def _blocks(reader: Reader, kind: str, cursor: str | None, size: int) -> Iterator[list[Page]]:
-    pages = iter(reader.pages(kind, cursor))
-    while block := list(islice(pages, size)):
-        yield block
-
-
-def _checkpoints(scope: Scope, stage: str) -> Advance:
-    def advance_(place: Progress | None) -> dict[str, Any]:
-        done = list(scope.run.checkpoint.get("done", ()))
-        if place is None:
-            return _going_on(scope)
-        if place.last:
-            return {"done": [*done, stage]}
-        return {"done": done, "stage": stage, "cursor": place.cursor}
-
-    return advance_
 
 
 def _finish(tools: Tools, session: Session, run: runs.Run, owner: str) -> None:

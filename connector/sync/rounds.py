@@ -16,10 +16,11 @@ from connector.core import mapping as core
 from connector.core.events import Told, Work, newest, wait_after
 from connector.core.outcomes import Outcome, Result, as_json
 from connector.core.records import AbsentRecord, BadRecord, Page, Ref, SourceRecord
+from connector.core.sales import Sale, sale
 from connector.errors import ConnectorError, RecordError, TryLaterError
 from connector.store import inbox, links
 from connector.store.inbox import InboxEvent
-from connector.sync import steps
+from connector.sync import selling, steps
 from connector.sync.scope import Scope
 
 log = structlog.get_logger(__name__)
@@ -47,10 +48,12 @@ def take(scope: Scope, events: Sequence[InboxEvent]) -> None:
     round_ = _Round(scope)
     for event in events:
         _understand(round_, event)
+    dirty = _keep_sales(round_)
     for mapping in scope.mappings:
         told = [one for one in round_.told if one.ref is not None and one.ref.kind == mapping.kind]
-        if told:
-            _bring(round_, mapping, told)
+        owing = dirty if mapping.kind == selling.PARENT else {}
+        if told or owing:
+            _bring(round_, mapping, told, owing)
 
 
 def _understand(round_: _Round, event: InboxEvent) -> None:
@@ -60,7 +63,7 @@ def _understand(round_: _Round, event: InboxEvent) -> None:
     except RecordError as error:
         _fail(round_.scope, [event], error, parked=True)
         return
-    kinds = {mapping.kind for mapping in round_.scope.mappings}
+    kinds = {mapping.kind for mapping in round_.scope.mappings} | set(round_.scope.kept)
     if told.ref is None or told.ref.kind not in kinds:
         reason = "unknown" if told.ref is None else "not_mapped"
         _settle(round_.scope, [event], "ignored", reason)
@@ -69,10 +72,61 @@ def _understand(round_: _Round, event: InboxEvent) -> None:
     round_.of.setdefault(told.ref, []).append(event)
 
 
-def _bring(round_: _Round, mapping: core.Mapping, told: Sequence[Told]) -> None:
+def _keep_sales(round_: _Round) -> dict[Ref, None]:
+    """Keep what payments, refunds and disputes tell; the memberships whose sums moved with them.
+
+    Their events go the way of the membership: that is where what they tell is seen. One that belongs to
+    none is done when it is kept.
+    """
+    scope, dirty = round_.scope, dict[Ref, None]()
+    for kind in scope.kept:
+        told = [one for one in round_.told if one.ref is not None and one.ref.kind == kind]
+        if told:
+            kept = _kept(scope, kind, told)
+            dirty.update(_owed(round_, kept, [one.ref for one in told if one.ref is not None]))
+    return dirty
+
+
+def _kept(scope: Scope, kind: str, told: Sequence[Told]) -> list[Sale]:
+    """What these events are about, as it is now; with a refund or a dispute goes its payment."""
+    work = newest(told, {})
+    found = [*work.use.values(), *_fetched(scope, kind, work.read)]
+    kept = [sale(item) for item in found if isinstance(item, SourceRecord)]
+    payments = {one.payment_id: None for one in kept if kind != "payment" and one.payment_id}
+    paid = [
+        item
+        for item in scope.reader.fetch("payment", list(payments)).values()
+        if isinstance(item, SourceRecord)
+    ]
+    with scope.database.transaction() as session:
+        selling.keep(scope, session, [*found, *paid])
+    return [*kept, *map(sale, paid)]
+
+
+def _owed(round_: _Round, kept: Sequence[Sale], refs: Sequence[Ref]) -> dict[Ref, None]:
+    scope = round_.scope
+    memberships = {one.payment_id: one.membership_id for one in kept if one.kind == "payment"}
+    of = {one.id: memberships.get(one.payment_id) for one in kept}
+    dirty: dict[Ref, None] = {}
+    for ref in dict.fromkeys(refs):
+        events, owner = round_.of.pop(ref, []), of.get(ref.id)
+        if owner is None:
+            _settle(scope, events, "done", None if ref.id in of else "gone")
+        else:
+            parent = Ref(ref.source, selling.PARENT, owner)
+            round_.of.setdefault(parent, []).extend(events)
+            dirty[parent] = None
+    return dirty
+
+
+def _bring(round_: _Round, mapping: core.Mapping, told: Sequence[Told], owing: Mapping[Ref, None]) -> None:
     scope = round_.scope
     refs = list({one.ref: None for one in told if one.ref is not None})
     work = newest(told, _known(scope, mapping, refs))
+    for ref in owing:
+        if ref not in work.use:
+            work.read[ref] = None
+            work.stale.pop(ref, None)
     _settle(scope, _events(round_, work.stale), "done", "stale")
     records = _records(scope, mapping, work)
     for ref, outcome in _process(scope, mapping, records).items():
@@ -87,11 +141,14 @@ def _known(scope: Scope, mapping: core.Mapping, refs: Sequence[Ref]) -> dict[Ref
 
 
 def _records(scope: Scope, mapping: core.Mapping, work: Work) -> list[Item]:
-    read = list(work.read)
-    fetched: Mapping[str, SourceRecord | BadRecord] = (
-        scope.reader.fetch(mapping.kind, [ref.id for ref in read]) if read else {}
-    )
-    return [*work.use.values(), *(fetched.get(ref.id) or AbsentRecord(ref) for ref in read)]
+    return [*work.use.values(), *_fetched(scope, mapping.kind, work.read)]
+
+
+def _fetched(scope: Scope, kind: str, refs: Iterable[Ref]) -> list[Item]:
+    """These records as they are on Whop now."""
+    wanted = list(refs)
+    found = scope.reader.fetch(kind, [ref.id for ref in wanted]) if wanted else {}
+    return [found.get(ref.id) or AbsentRecord(ref) for ref in wanted]
 
 
 def _process(scope: Scope, mapping: core.Mapping, records: Sequence[Item]) -> dict[Ref, Outcome | None]:

@@ -45,7 +45,8 @@ class Scope:
 
     ``known_batch``: how many records a request takes, where that was found out not long ago.
     ``returning``: a record may come more than once, as in a run of events. ``outcomes`` has what became of
-    each record last, where somebody asks.
+    each record last, where somebody asks. ``sales_known``: every payment of the connection was read once.
+    ``kept`` are the kinds that are kept for what they add up to.
     """
 
     database: Database
@@ -60,6 +61,8 @@ class Scope:
     known_batch: int | None = None
     returning: bool = False
     outcomes: dict[Ref, Outcome] | None = None
+    sales_known: bool = False
+    kept: tuple[str, ...] = ()
 
     def claims(self, mapping: Mapping) -> Claimed:
         """What this run claims when it writes records of this mapping."""

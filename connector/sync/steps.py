@@ -15,7 +15,7 @@ from connector.core.mapping import Mapping
 from connector.core.plan import Found, Link, Taken, plan_write
 from connector.core.records import Page, Ref
 from connector.errors import ConnectorError
-from connector.sync import parents, recalling, settling
+from connector.sync import parents, recalling, selling, settling
 from connector.sync.gathering import Batch, Gathering
 from connector.sync.scope import Advance, Item, Progress, Scope
 from connector.sync.sending import Sender
@@ -104,7 +104,7 @@ class Road:
 
     def _planned(self, pages: Sequence[Page]) -> list[Item]:
         scope, mapping = self._scope, self._mapping
-        items = recalling.map_pages(mapping, pages, self._seen)
+        items = recalling.map_pages(mapping, selling.with_sums(scope, mapping, pages), self._seen)
         recalling.recall(scope, mapping, items)
         if not scope.returning:
             items = [item for item in items if not _is_told(item, scope.run.number)]

@@ -23,7 +23,6 @@ LONG_MODULES = {
     "core/transforms.py": (400, "a table of small named functions"),
     "mapping_files/lines.py": (320, "one reader for one kind of line"),
     "store/runs.py": (360, "one table, its lease and its log: no half of it is understood alone"),
-    "sync/mirror.py": (360, "the life of one run, from its lease to its end"),
 }
 
 

@@ -15,6 +15,7 @@ import pytest
 from connector import store
 from connector.core.outcomes import Result
 from connector.core.records import Ref
+from connector.core.sales import Sale
 from connector.errors import ConnectorError, RecordError
 from connector.store import (
     audit,
@@ -28,6 +29,7 @@ from connector.store import (
     overview,
     pending,
     runs,
+    sales,
     workspaces,
 )
 from connector.store.audit import NewEvent
@@ -127,6 +129,12 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "grants.release": lambda s, w, _: grants.release(s, granted(w), owner="keeper-1"),
     "grants.renew": lambda s, w, _: grants.renew(s, granted(w), Renewed("stolen", "stolen", NOW)),
     "grants.expire": lambda s, w, _: grants.expire(s, granted(w), code="whop_grant", now=NOW),
+    "connections.mark_sales_read": lambda s, w, a: connections.mark_sales_read(
+        s, w, a.home.connection_id, NOW + MINUTE
+    ),
+    "sales.keep": lambda s, w, a: sales.keep(s, w, a.home.connection_id, [PAID]),
+    "sales.paid": lambda s, w, a: sales.paid(s, w, a.home.connection_id, ["mem-of-a"]),
+    "sales.memberships_of": lambda s, w, a: sales.memberships_of(s, w, a.home.connection_id, ["pay-of-a"]),
     "hooks.retire_others": lambda s, w, a: hooks.retire_others(
         s, w, a.home.connection_id, "another", at=NOW + MINUTE
     ),
@@ -192,6 +200,9 @@ EXEMPT = {
 }
 
 
+PAID = Sale(
+    "payment", "pay-of-a", "pay-of-a", "mem-of-a", "paid", "usd", "1", "of-a", 0, None, None, {"id": "of-a"}
+)
 AT_ONCE: dict[str, Any] = {"owner": "x", "now": NOW, "until": NOW + MINUTE}
 VISITOR = Visitor("operator-1", "browser-1")
 
@@ -318,6 +329,10 @@ def workspace_a(database: Database) -> World:
             "secret-of-a", "workspace-of-a", "connection-of-a", "standard", "sealed-of-a", NOW
         )
         hooks.add_secret(session, secret)
+        paid = Sale(
+            "payment", "pay-of-a", "pay-of-a", "mem-of-a", "paid", "usd", "1", "of-a", 0, None, None, {}
+        )
+        sales.keep(session, "workspace-of-a", "connection-of-a", [paid])
         refused = Refused("workspace-of-a", "connection-of-a", "wrong")
         hooks.count_refusals(session, {refused: 1}, at=NOW, address="network-of-a")
     with database.reading() as session:

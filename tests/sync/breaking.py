@@ -165,6 +165,9 @@ class LateReader:
     def fetch(self, kind: str, ids: Sequence[str]) -> Any:
         return self._reader.fetch(kind, ids)
 
+    def may_read(self, kind: str) -> bool:
+        return bool(self._reader.may_read(kind))
+
 
 def with_late(tools: Tools, late: Collection[str]) -> Tools:
     """The tools with a reader that lists these records too late."""

@@ -415,6 +415,9 @@ class Repeating:
     def fetch(self, kind: str, ids: Sequence[str]) -> Any:
         return self._reader.fetch(kind, ids)
 
+    def may_read(self, kind: str) -> bool:
+        return self._reader.may_read(kind)
+
 
 @on_sqlite
 def test_a_record_on_two_pages_is_written_once_and_told_as_duplicate(scene: Scene) -> None:

@@ -44,6 +44,10 @@ class Grants:
             raise _unapproved(needed) if self._of_person else refusals.lacking(needed)
         return frozenset(field for field, one in BY_FIELD.get(kind, {}).items() if one not in granted)
 
+    def opens(self, kind: str, company: str) -> bool:
+        """Whether this kind may be read."""
+        return BY_KIND[kind] in (self._known or self.ask(company))
+
     def withheld_by_kind(self, company: str) -> dict[str, frozenset[str]]:
         """The fields that may not be read, for every kind that has such."""
         granted = self._known or self.ask(company)

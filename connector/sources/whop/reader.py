@@ -139,6 +139,10 @@ class WhopReader:
         found = {id_: self._single(_PEOPLE, "user", id_, "", frozenset()) for id_ in ids}
         return {id_: record for id_, record in found.items() if record is not None}
 
+    def may_read(self, kind: str) -> bool:
+        """Whether the credential opens this kind."""
+        return self._grants.opens(kind, self._company())
+
     def told(self, raw: bytes) -> Told:
         """What the body of a webhook tells. Raises BadRecordError for what is no event of this company.
 

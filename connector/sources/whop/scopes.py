@@ -39,10 +39,12 @@ BY_FIELD: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "dispute": {"buyer.email": "member:email:read"},
 }
-"""Fields that are null without a permission of their own.
+"""Fields that are null without a permission of their own."""
 
-The roll-ups of payments are not among them: nothing reads payments yet, so nothing asks for them.
-"""
+SUMS: Final = "payments"
+"""The field of a membership below which stands what its payments add up to: ours, not Whop's."""
+
+_SUMMED: Final = ("payment", "refund")
 
 COMPANY: Final = "company:basic:read"
 
@@ -108,6 +110,11 @@ def needed(mappings: Iterable[core.Mapping]) -> tuple[Scope, ...]:
     return tuple(Scope(name, *_WORDS[name], tuple(dict.fromkeys(users[name]))) for name in known)
 
 
+def summed(mappings: Iterable[core.Mapping]) -> tuple[str, ...]:
+    """The kinds that have to be read because a mapping wants what they add up to."""
+    return _SUMMED if any(map(_wants_sums, mappings)) else ()
+
+
 def asked(scopes: Iterable[Scope]) -> tuple[str, ...]:
     """What goes into the request for these."""
     return (*IDENTITY, *(scope.name for scope in scopes))
@@ -116,12 +123,20 @@ def asked(scopes: Iterable[Scope]) -> tuple[str, ...]:
 def _uses(mapping: core.Mapping) -> Iterator[tuple[str, str]]:
     """(permission, who needs it) of one mapping."""
     yield BY_KIND[mapping.kind], mapping.object.name
+    for user, read in _reads(mapping) if mapping.kind == "membership" else ():
+        if SUMS in _read_by(read):
+            yield from ((BY_KIND[kind], user) for kind in _SUMMED)
     by_field = BY_FIELD.get(mapping.kind, {})
     for user, read in _reads(mapping):
         asked = _read_by(read)
         for name, permission in by_field.items():
             if name.partition(".")[0] in asked:
                 yield permission, user
+
+
+def _wants_sums(mapping: core.Mapping) -> bool:
+    ours = mapping.source == SOURCE and mapping.kind == "membership"
+    return ours and any(SUMS in _read_by(read) for _, read in _reads(mapping))
 
 
 def _reads(mapping: core.Mapping) -> Iterator[tuple[str, core.Read]]:

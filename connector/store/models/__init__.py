@@ -10,6 +10,7 @@ from connector.store.models.access import audit_event, operator, sign_in_link, w
 from connector.store.models.crm import connection, pending_authorization, workspace
 from connector.store.models.events import drain, event_inbox, webhook_refusal, webhook_secret
 from connector.store.models.records import link, sync_log_entry, sync_run
+from connector.store.models.sales import sale
 
 __all__ = [
     "audit_event",
@@ -20,6 +21,7 @@ __all__ = [
     "metadata",
     "operator",
     "pending_authorization",
+    "sale",
     "sign_in_link",
     "sync_log_entry",
     "sync_run",

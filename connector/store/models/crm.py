@@ -71,6 +71,8 @@ connection = Table(
     #: Whether an admin stopped its syncs for the time being.
     Column("paused", Boolean, nullable=False, default=False, server_default=false()),
     Column("last_sync_at", UtcDateTime),
+    #: When every payment was read once; null before: what a membership was paid is not known.
+    Column("sales_read_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("company_id", "workspace_id", "service"),
 )

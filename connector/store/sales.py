@@ -1,0 +1,72 @@
+"""Payments, refunds and disputes as they were read last."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from connector.core.sales import Paid, Sale
+from connector.store.db import Session, insert_into, many, one_of
+from connector.store.models import sale
+
+_REPLACED = tuple(name for name in Sale._fields if name not in ("kind", "id"))
+_Insert = postgresql.Insert | sqlite.Insert
+
+
+def keep(session: Session, workspace_id: str, connection_id: str, found: Iterable[Sale]) -> int:
+    """Keep these; one that is older than what is kept changes nothing. How many did."""
+    scope = {"workspace_id": workspace_id, "connection_id": connection_id}
+    rows = [{**scope, **one._asdict(), "fields": dict(one.fields)} for one in found]
+    return many(session, _upsert(session.dialect.name, insert_into(session, sale)), rows)
+
+
+def paid(
+    session: Session, workspace_id: str, connection_id: str, membership_ids: Sequence[str]
+) -> dict[str, list[Paid]]:
+    """Membership → the parts of its payments that count; one without payments is absent."""
+    columns = (sale.c[name] for name in Paid._fields)
+    query = select(sale.c.membership_id, *columns).where(
+        one_of(session, sale.c.membership_id, membership_ids),
+        sale.c.connection_id == connection_id,
+        sale.c.workspace_id == workspace_id,
+        sale.c.kind == "payment",
+    )
+    found: defaultdict[str, list[Paid]] = defaultdict(list)
+    for membership_id, *values in session.execute(query):
+        found[membership_id].append(Paid(*values))
+    return dict(found)
+
+
+def memberships_of(
+    session: Session, workspace_id: str, connection_id: str, payment_ids: Sequence[str]
+) -> dict[str, str]:
+    """Payment → its membership, as far as they are known."""
+    query = select(sale.c.id, sale.c.membership_id).where(
+        one_of(session, sale.c.id, payment_ids),
+        sale.c.connection_id == connection_id,
+        sale.c.workspace_id == workspace_id,
+        sale.c.kind == "payment",
+        sale.c.membership_id.is_not(None),
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+_statements: dict[str, _Insert] = {}
+
+
+def _upsert(dialect: str, statement: _Insert) -> _Insert:
+    """The same object each time: what is compiled is remembered by it (see ``many``)."""
+    if dialect not in _statements:
+        new = statement.excluded
+        newer = or_(
+            sale.c.updated_at.is_(None), new.updated_at.is_(None), new.updated_at >= sale.c.updated_at
+        )
+        _statements[dialect] = statement.on_conflict_do_update(
+            index_elements=["id", "connection_id"],
+            set_={name: new[name] for name in _REPLACED},
+            where=and_(newer, sale.c.workspace_id == new.workspace_id),
+        )
+    return _statements[dialect]

@@ -1,0 +1,64 @@
+"""Payments on the side of the road: kept as they are read, and added up for the memberships they belong to.
+
+They come before the memberships, so that one pass writes both. Sums are unknown, and write nothing, until
+every payment was read once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+
+from connector.core import outcomes as core_outcomes
+from connector.core.mapping import Mapping
+from connector.core.outcomes import failed
+from connector.core.records import AbsentRecord, BadRecord, Page, SourceRecord
+from connector.core.sales import roll_up, sale
+from connector.store import connections, runs, sales
+from connector.sync.scope import Scope
+
+log = structlog.get_logger(__name__)
+
+PARENT: Final = "membership"
+"""The kind that payments add up for."""
+
+
+def keep_page(scope: Scope, kind: str, page: Page, checkpoint: dict[str, Any], *, last: bool) -> None:
+    """Keep a page of payments, refunds or disputes with the run's place after it. ``last``: of all kinds."""
+    run, now = scope.run, scope.clock()
+    bad = [failed(item, kind) for item in page.items if isinstance(item, BadRecord)]
+    counts = core_outcomes.add(run.counts, core_outcomes.tally(bad))
+    progress: dict[str, Any] = {"counts": counts, "checkpoint": checkpoint, "lease_until": now + scope.lease}
+    with scope.database.transaction() as session:
+        keep(scope, session, page.items)
+        runs.log(session, run, bad, now)
+        runs.save(session, run, owner=scope.owner, **progress)
+        if last:
+            connections.mark_sales_read(session, run.workspace_id, run.connection_id, now)
+    scope.run = replace(run, **progress, checkpoint_version=run.checkpoint_version + 1)
+    scope.sales_known = scope.sales_known or last
+
+
+def keep(scope: Scope, session: Any, items: Iterable[SourceRecord | BadRecord | AbsentRecord]) -> None:
+    """Keep what could be read."""
+    found = [sale(item) for item in items if isinstance(item, SourceRecord)]
+    sales.keep(session, scope.run.workspace_id, scope.run.connection_id, found)
+
+
+def with_sums(scope: Scope, mapping: Mapping, pages: Sequence[Page]) -> Sequence[Page]:
+    """Memberships with what their payments add up to; other kinds, and unknown sums, are left alone."""
+    if mapping.kind != PARENT or not scope.sales_known:
+        return pages
+    ids = [item.ref.id for page in pages for item in page.items if isinstance(item, SourceRecord)]
+    with scope.database.reading() as session:
+        found = sales.paid(session, scope.run.workspace_id, scope.run.connection_id, ids)
+
+    def added(item: Any) -> Any:
+        if not isinstance(item, SourceRecord):
+            return item
+        return replace(item, fields={**item.fields, "payments": roll_up(found.get(item.ref.id, ()))})
+
+    return [replace(page, items=tuple(map(added, page.items))) for page in pages]

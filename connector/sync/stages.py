@@ -1,0 +1,117 @@
+"""What one job does of its run: kind after kind, until its time is up. The checkpoint says where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from connector.core.records import AbsentRecord, Page, Ref
+from connector.ports import Reader
+from connector.store import connections, runs
+from connector.sync import selling, steps
+from connector.sync.scope import Advance, Progress, Scope
+
+if TYPE_CHECKING:  # a run uses this, and is what it is used with
+    from connector.sync.mirror import Tools
+
+log = structlog.get_logger(__name__)
+
+_REPAIR_BLOCK = 100
+
+
+def mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
+    """Read and settle blocks until the time is up; True when every kind is done."""
+    for mapping in tools.mappings:
+        stage = f"{mapping.kind}:{mapping.object.name}"
+        if stage in scope.run.checkpoint.get("done", ()):
+            continue
+        if mapping.kind == selling.PARENT and not _keep_sales(tools, scope, until):
+            return False
+        cursor = scope.run.checkpoint.get("cursor") if scope.run.checkpoint.get("stage") == stage else None
+        advance_, is_paused = _checkpoints(scope, stage), partial(_is_paused, tools, scope.run)
+        with steps.Road(scope, mapping, advance_, is_stopped=is_paused) as road:
+            for block in _blocks(scope.reader, mapping.kind, cursor, tools.block_pages):
+                road.take(block)
+                if tools.clock() >= until or is_paused():
+                    road.leave()
+                    return _is_done(tools, scope)
+            road.finish()
+    return True
+
+
+def _keep_sales(tools: Tools, scope: Scope, until: datetime) -> bool:
+    """Read what memberships were paid, ahead of them; True when all of it was, as far as it may be read."""
+    stages = [f"{kind}:kept" for kind in tools.kept]
+    for kind, stage in zip(tools.kept, stages, strict=True):
+        checkpoint = scope.run.checkpoint
+        if stage in checkpoint.get("done", ()):
+            continue
+        if not scope.reader.may_read(kind):
+            log.info("not read, because it may not be", kind=kind)
+            continue
+        cursor = checkpoint.get("cursor") if checkpoint.get("stage") == stage else None
+        advance_ = _checkpoints(scope, stage)
+        for page in scope.reader.pages(kind, cursor):
+            place = Progress(kind, page.cursor, page.last)
+            through = page.last and kind == "payment"
+            selling.keep_page(scope, kind, page, advance_(place), last=through)
+            if not page.last and (tools.clock() >= until or _is_paused(tools, scope.run)):
+                return False
+    return True
+
+
+def repair(tools: Tools, scope: Scope, until: datetime) -> bool:
+    """Take single records again, by id; True when none is left."""
+    for mapping in tools.mappings:
+        while ids := scope.run.checkpoint.get("refs", {}).get(mapping.kind, ()):
+            block, rest = ids[:_REPAIR_BLOCK], ids[_REPAIR_BLOCK:]
+            fetched = scope.reader.fetch(mapping.kind, block)
+            refs = [Ref(mapping.source, mapping.kind, id_) for id_ in block]
+            page = Page(tuple(fetched.get(ref.id) or AbsentRecord(ref) for ref in refs), None, last=False)
+            left = {**scope.run.checkpoint.get("refs", {}), mapping.kind: rest}
+            steps.process(scope, mapping, [page], partial(_left, scope, left))
+            if tools.clock() >= until or _is_paused(tools, scope.run):
+                return not any(scope.run.checkpoint["refs"].values())
+    return True
+
+
+def _left(scope: Scope, refs: dict[str, list[str]], place: Progress | None) -> dict[str, Any]:
+    return {"refs": refs} if place else going_on(scope)
+
+
+def going_on(scope: Scope) -> dict[str, Any]:
+    """The place as it is, without the trouble that there was at it: something was saved."""
+    return {name: of for name, of in scope.run.checkpoint.items() if name not in ("tries", "breaks")}
+
+
+def _is_done(tools: Tools, scope: Scope) -> bool:
+    done = scope.run.checkpoint.get("done", ())
+    return all(f"{mapping.kind}:{mapping.object.name}" in done for mapping in tools.mappings)
+
+
+def _blocks(reader: Reader, kind: str, cursor: str | None, size: int) -> Iterator[list[Page]]:
+    pages = iter(reader.pages(kind, cursor))
+    while block := list(islice(pages, size)):
+        yield block
+
+
+def _checkpoints(scope: Scope, stage: str) -> Advance:
+    def advance_(place: Progress | None) -> dict[str, Any]:
+        done = list(scope.run.checkpoint.get("done", ()))
+        if place is None:
+            return going_on(scope)
+        if place.last:
+            return {"done": [*done, stage]}
+        return {"done": done, "stage": stage, "cursor": place.cursor}
+
+    return advance_
+
+
+def _is_paused(tools: Tools, run: runs.Run) -> bool:
+    with tools.database.reading() as session:
+        return connections.get(session, run.workspace_id, run.connection_id).paused
