@@ -54,9 +54,8 @@ class Road:
         self._advance = advance
         self._is_stopped = is_stopped
         self._gathering = Gathering()
-        lanes = scope.pace.in_flight(scope.writer.batch_size()) if beside else 0
-        self._sender = Sender(self._write, lanes)
-        self._ahead = lanes + scope.pace.ahead
+        self._beside = beside
+        self._open_lanes()
         self._taken: Taken = {}
         self._seen: set[Ref] = set()
         self._sure = scope.known_batch is not None
@@ -138,10 +137,20 @@ class Road:
     def _size(self) -> int:
         return self._scope.writer.batch_size()
 
+    def _open_lanes(self) -> None:
+        lanes = self._scope.pace.in_flight(self._size()) if self._beside else 0
+        self._sender = Sender(self._write, lanes)
+        self._ahead = lanes + self._scope.pace.ahead
+
     def _give(self, batch: Batch) -> None:
         self._sender.give(batch)
-        # Where the server's limit is only supposed, the first request finds it out alone.
-        self._keep_up(left=self._ahead if self._sure else 0)
+        if self._sure:
+            self._keep_up(left=self._ahead)
+            return
+        # The server's limit is only supposed: the first request finds it out alone.
+        self._keep_up(left=0)
+        self._sender.stop()
+        self._open_lanes()
         self._sure = True
 
     def _write(self, batch: Batch) -> None:
