@@ -19,6 +19,7 @@ ELSEWHERE = ("sandbox/", "cli/visitor.py", "cli/bench/")
 #: Where a code is not given by its name: the variable, table or constant that has it.
 NAMED = {
     "outbound/wire.py": "_WORDS",
+    "crms/twenty/client.py": "_IN_TRANSPORT",
     "crms/twenty/culprits.py": "code|_CODES",
     "sources/whop/refusals.py": "NOT_FOUND",
     "sources/whop/oauth_refusals.py": "UNANSWERED",
@@ -84,7 +85,15 @@ def test_every_code_that_is_given_is_explained() -> None:
 def test_the_scan_finds_the_codes_it_should() -> None:
     found = {code for code, _ in codes_given()}
 
-    assert {"crm_duplicate", "crm_bad_value", "tls", "whop_not_found", "whop_refused", "run_active"} <= found
+    assert {
+        "crm_certificate",
+        "crm_duplicate",
+        "crm_bad_value",
+        "tls",
+        "whop_not_found",
+        "whop_refused",
+        "run_active",
+    } <= found
 
 
 @pytest.mark.parametrize("code", error_registry.entries())

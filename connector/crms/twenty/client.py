@@ -22,7 +22,11 @@ LIMITS: Final = (Limit(100, 1), Limit(100, 60))
 T = TypeVar("T")
 
 _PATIENCE = 20  # refusals in a row: longer trouble is the run's to plan
-_SILENT = ("unreachable", "timeout", "cut_short")  # in transport: nobody but us knows that it was Twenty
+#: In transport nobody but us knows that it was Twenty.
+_IN_TRANSPORT = {
+    **dict.fromkeys(("unreachable", "timeout", "cut_short"), "crm_unreachable"),
+    **dict.fromkeys(("certificate", "tls"), "crm_certificate"),
+}
 _FREE = ("/metadata", "/rest/metadata")
 
 
@@ -104,9 +108,9 @@ class TwentyClient:
         try:
             return self._session.request(method, path, json=json, retry=retry)
         except TryLaterError as error:
-            if error.code not in _SILENT:
+            if error.code not in _IN_TRANSPORT:
                 raise
-            raise TryLaterError(str(error), code="crm_unreachable") from error
+            raise TryLaterError(str(error), code=_IN_TRANSPORT[error.code]) from error
 
     def _graphql_once(self, path: str, payload: Mapping[str, Any], *, retry: bool) -> Mapping[str, Any]:
         answer = self._request("POST", path, payload, retry=retry)
@@ -143,7 +147,6 @@ def _parsed(answer: Answer) -> Any:
         return orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         if answer.status < 400:
-            raise TryLaterError(
-                "The address answered, but not as Twenty does (no JSON).", code="crm_not_json"
-            ) from None
+            away = "leads on to another address" if answer.status >= 300 else "answered with no JSON"
+            raise TryLaterError(f"What is at Twenty's address {away}.", code="crm_not_json") from None
         return answer.body[:300].decode(errors="replace")
