@@ -154,7 +154,8 @@ def test_a_run_that_waits_for_the_data_model_looks_each_minute(
         waits.append((waiting.due_at - scene.clock.now).total_seconds())
         scene.clock.now = waiting.due_at
 
-    assert waits == [2, 4, 8, 16, 32, 60, 60, 60]
+    most = [2, 4, 8, 16, 32, 60, 60, 60]  # each a little shorter, so that runs do not all ask at once
+    assert all(0.75 * longest <= wait <= longest for wait, longest in zip(waits, most, strict=True))
 
 
 def test_a_field_deleted_during_a_sync_is_made_again_and_filled(scene: Scene, admin: Admin) -> None:
