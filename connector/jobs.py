@@ -11,8 +11,8 @@ import structlog
 
 from connector import bootstrap
 from connector.store import pending
+from connector.sync import deciding, mirror
 from connector.sync import drain as draining
-from connector.sync import mirror
 
 log = structlog.get_logger(__name__)
 
@@ -48,5 +48,7 @@ def tidy() -> None:
 
 
 def sweep() -> None:
-    """Ring for runs that wait without anybody at them."""
-    mirror.sweep(_parts().tools)
+    """Ring for runs that wait without anybody at them, and start those that decisions wait for."""
+    tools = _parts().tools
+    mirror.sweep(tools)
+    deciding.sweep(tools)

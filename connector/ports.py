@@ -13,7 +13,7 @@ from connector.core.mapping import Mapping
 from connector.core.naming import Names
 from connector.core.outcomes import WriteResult
 from connector.core.plan import Found, PlannedWrite
-from connector.core.records import BadRecord, MappedRecord, Page, Ref, SourceRecord
+from connector.core.records import BadRecord, Page, Ref, SourceRecord
 
 Clock = Callable[[], datetime]
 """The present moment, aware, in UTC."""
@@ -190,16 +190,15 @@ class TokenClient(Protocol):
 
 
 class Seek(NamedTuple):
-    """A question to the CRM: the row of this id, and the rows that hold one of these keys."""
+    """A question to the CRM: the row of this id, and the rows that hold one of these keys.
+
+    ``further``: also those that hold it beside their first value, as people do further e-mails.
+    """
 
     ref: Ref
     id: str
     keys: tuple[tuple[str, str], ...]
-
-    @classmethod
-    def of(cls, mapped: MappedRecord, id_: str, *, linked: bool) -> Seek:
-        """A linked record is sought by its id alone; one without a link by its keys too."""
-        return cls(mapped.ref, id_, () if linked else mapped.keys)
+    further: bool = True
 
 
 class Writer(Protocol):

@@ -127,11 +127,13 @@ class LinkRule:
 
 @dataclass(frozen=True, slots=True)
 class MatchKey:
-    """A CRM field by whose value an existing CRM record is adopted. An ``identity`` names one record."""
+    """A CRM field that tells a CRM record. ``identity``: it names one source record; ``exclusive``: no two
+    CRM records hold the same value."""
 
     field: str
     read: Read
     identity: bool
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
-"""The decision what to write, as data: gather inputs, call ``plan_write``, act on what it says.
+"""What a plan is made of, and the decisions that need no look at the CRM.
 
-Where two rules meet, the cautious one wins: two candidates are a person's decision, a deletion by a
-person stands, and a field that a person owns stays theirs.
+``matching.plan_write`` makes the others: gather inputs, call it, act on what it says.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from connector.core.mapping import Mapping, Own, WhenDeleted
 from connector.core.records import CrmRow, MappedRecord, Ref, Values
 from connector.errors import ConnectorError, WriteRefusedError
 
@@ -43,7 +41,12 @@ class Reason(StrEnum):
     REVIEW = "review"
     HELD = "held"
     UNDONE = "undone"
+    IGNORED = "ignored"
     ADOPTED = "adopted"
+    CHOSEN = "chosen"
+    MERGED = "merged"
+    RESTORED = "restored"
+    RECREATED = "recreated"
 
 
 class LinkState(StrEnum):
@@ -54,6 +57,25 @@ class LinkState(StrEnum):
     FAILED = "failed"
     DELETED_IN_CRM = "deleted_in_crm"
     GONE = "gone"
+    IGNORED = "ignored"
+
+
+class Why(StrEnum):
+    """Why nobody but a person can tell which CRM record a source record is."""
+
+    SEVERAL = "several"
+    SOMEBODY_ELSE = "somebody_else"
+    TAKEN = "taken"
+    CHOICE_GONE = "choice_gone"
+    NOT_NEW = "not_new"
+
+
+class Choice(StrEnum):
+    """What a person decided about it."""
+
+    LINK = "link"
+    CREATE = "create"
+    IGNORE = "ignore"
 
 
 Memory = MappingType[str, Sequence[int]]
@@ -93,11 +115,47 @@ class Found(NamedTuple):
     by_key: tuple[tuple[str, tuple[CrmRow, ...]], ...] = ()
 
 
+class Holder(NamedTuple):
+    """Another source record whose counterpart a CRM record is too.
+
+    ``before``: it was here first, and its connection stands. ``active``: its connection stands.
+    """
+
+    ref: Ref
+    memory: Memory = NOTHING_YET
+    before: bool = False
+    active: bool = True
+
+
+class Decision(NamedTuple):
+    """What a person chose; ``crm_id`` names the CRM record to link."""
+
+    choice: Choice
+    crm_id: str | None = None
+
+
+class Candidate(NamedTuple):
+    """A CRM record that a source record may be: the fields by which it fits, and whose it is already."""
+
+    row: CrmRow
+    fits: tuple[str, ...]
+    holder: Ref | None = None
+
+
+class Doubt(NamedTuple):
+    """A question to a person. ``only_one``: the record is in the CRM already, so none may be made."""
+
+    why: Why
+    candidates: tuple[Candidate, ...]
+    only_one: bool = False
+
+
 class PlannedWrite(NamedTuple):
     """What is to be done with one record. ``values`` holds only what is to be written.
 
     ``raw`` is the CRM row's composites as they are, for the parts we do not own. ``finished`` is the
-    action that a cut-off attempt had already carried out, where nothing is left to send.
+    action that a cut-off attempt had already carried out, where nothing is left to send. ``restores``:
+    the row is in the CRM's bin, and this update is meant to take it out.
     """
 
     ref: Ref
@@ -117,10 +175,13 @@ class PlannedWrite(NamedTuple):
     error: ConnectorError | None = None
     finished: Action | None = None
     state: LinkState = LinkState.LINKED
+    restores: bool = False
+    generation: int | None = None
+    doubt: Doubt | None = None
 
 
-Taken = dict[tuple[str, str], Ref]
-"""Keys that an earlier record of the same block is about to hold, and ``("id", …)`` of rows it adopts."""
+Taken = dict[tuple[str, str], tuple[Ref, CrmRow]]
+"""What an earlier record of the same block is about to hold: its keys, and ``("id", …)`` of a row."""
 
 
 def fingerprint(values: Values) -> str:
@@ -150,9 +211,9 @@ def plan_from_link(mapped: MappedRecord, print_: str, link: Link | None) -> Plan
     if link is None or link.crm_id is None or link.resumed:
         return None
     if _is_stale(mapped, link):
-        return _unwritten(mapped, print_, Action.SKIP, Reason.STALE, link)
+        return unwritten(mapped, print_, Action.SKIP, Reason.STALE, link)
     if link.fingerprint == print_ and link.state is LinkState.LINKED:
-        return _unwritten(mapped, print_, Action.NOTHING, None, link)
+        return unwritten(mapped, print_, Action.NOTHING, None, link)
     return None
 
 
@@ -161,150 +222,10 @@ def _is_stale(mapped: MappedRecord, link: Link) -> bool:
     return known is not None and now is not None and now < known
 
 
-def plan_write(
-    mapped: MappedRecord,
-    values: Values,
-    mapping: Mapping,
-    link: Link,
-    found: Found,
-    *,
-    print_: str,
-    new_id: str,
-    taken: Taken,
-) -> PlannedWrite:
-    """Decide what to do with a record, given all that is known of it.
-
-    ``values`` are the mapped values with the relations resolved to CRM ids, ``print_`` their fingerprint.
-    ``taken`` is added to when the plan is a create, so that a later record of the block cannot be given the
-    same keys.
-    """
-    if link.crm_id is not None or found.by_id is not None:
-        return _plan_known(mapped, values, mapping, link, found.by_id, print_)
-    living = {row.id: row for _, rows in found.by_key for row in rows if not row.deleted}
-    if living:
-        return _plan_adoption(mapped, values, mapping, link, tuple(living.values()), print_, taken)
-    if any(rows for _, rows in found.by_key):
-        return _plan_deleted(mapped, print_, mapping, link)
-    return _plan_create(mapped, values, mapping, link, print_, new_id, taken)
-
-
-def _plan_known(
-    mapped: MappedRecord, values: Values, mapping: Mapping, link: Link, row: CrmRow | None, print_: str
-) -> PlannedWrite:
-    if row is None or row.deleted:
-        return _plan_deleted(mapped, print_, mapping, link)
-    plan = _plan_update(mapped, values, mapping, link, row, print_)
-    if link.crm_id is None:  # our own id is there already: a cut-off attempt created it
-        return plan._replace(finished=Action.CREATE)
-    return plan._replace(finished=Action.UPDATE) if link.resumed else plan
-
-
-def _plan_adoption(
-    mapped: MappedRecord,
-    values: Values,
-    mapping: Mapping,
-    link: Link,
-    rows: tuple[CrmRow, ...],
-    print_: str,
-    taken: Taken,
-) -> PlannedWrite:
-    if len(rows) > 1:
-        ids = ", ".join(row.id for row in rows)
-        return _review(mapped, print_, link, f"Its keys point to {len(rows)} records of the CRM: {ids}.")
-    row = rows[0]
-    for key in mapping.match:
-        mine, theirs = dict(mapped.keys).get(key.field), row.values.get(key.field)
-        if key.identity and theirs and mine != theirs:
-            return _review(mapped, print_, link, f"The CRM record {row.id} already is {key.field} {theirs}.")
-    other = taken.setdefault(("id", row.id), mapped.ref)
-    if other != mapped.ref:
-        return _review(mapped, print_, link, f"The CRM record {row.id} is also that of {other}.")
-    plan = _plan_update(mapped, values, mapping, link, row, print_)
-    return plan._replace(reason=Reason.ADOPTED)
-
-
-def _plan_update(
-    mapped: MappedRecord, values: Values, mapping: Mapping, link: Link, row: CrmRow, print_: str
-) -> PlannedWrite:
-    ownership = mapping.ownership
-    changed = {
-        name: value
-        for name, value in values.items()
-        if _may_write(ownership[name], value, row.values.get(name), link.memory.get(name))
-    }
-    ours = tuple(name for name in values if name in changed or row.values.get(name) == values[name])
-    if changed and not mapping.update:
-        return _unwritten(mapped, print_, Action.SKIP, Reason.FILTERED, link)
-    return PlannedWrite(
-        ref=mapped.ref,
-        action=Action.UPDATE if changed else Action.NOTHING,
-        object=mapped.object,
-        crm_id=row.id,
-        values=changed,
-        fingerprint=print_,
-        before={name: row.values.get(name) for name in changed},
-        raw=row.raw,
-        memory=ours,
-        title=mapped.title,
-        updated_at=mapped.updated_at,
-        created_at=row.created_at,
-    )
-
-
-def _may_write(own: Own, new: Any, current: Any, remembered: Sequence[int] | None) -> bool:
-    if new == current:
-        return False
-    if own is Own.ALWAYS:
-        return True
-    if own is Own.FILL:
-        return current is None or (remembered is not None and remembered[0] == value_hash(current))
-    return False
-
-
-def _plan_deleted(mapped: MappedRecord, print_: str, mapping: Mapping, link: Link) -> PlannedWrite:
-    # Only "respect" is spoken yet; the loader refuses a file that says otherwise.
-    assert mapping.when_deleted is WhenDeleted.RESPECT  # noqa: S101
-    plan = _unwritten(mapped, print_, Action.SKIP, Reason.DELETED_IN_CRM, link)
-    return plan._replace(state=LinkState.DELETED_IN_CRM)
-
-
-def _plan_create(
-    mapped: MappedRecord,
-    values: Values,
-    mapping: Mapping,
-    link: Link,
-    print_: str,
-    new_id: str,
-    taken: Taken,
-) -> PlannedWrite:
-    if not mapping.create:
-        return _unwritten(mapped, print_, Action.SKIP, Reason.FILTERED, link)
-    for key in mapped.keys:
-        other = taken.get(key)
-        if other is not None and other != mapped.ref:
-            return _review(mapped, print_, link, f"{key[0]} {key[1]} is also that of {other}.")
-    taken.update(dict.fromkeys(mapped.keys, mapped.ref))
-    return PlannedWrite(
-        ref=mapped.ref,
-        action=Action.CREATE,
-        object=mapped.object,
-        crm_id=new_id,
-        values={name: value for name, value in values.items() if value is not None},
-        fingerprint=print_,
-        memory=tuple(values),
-        title=mapped.title,
-        updated_at=mapped.updated_at,
-    )
-
-
-def _review(mapped: MappedRecord, print_: str, link: Link, why: str) -> PlannedWrite:
-    plan = _unwritten(mapped, print_, Action.SKIP, Reason.REVIEW, link)
-    return plan._replace(warnings=(f"{why} Decide whether they are the same.",), state=LinkState.REVIEW)
-
-
-def _unwritten(
+def unwritten(
     mapped: MappedRecord, print_: str | None, action: Action, reason: Reason | None, link: Link
 ) -> PlannedWrite:
+    """A record that is left as it is, in the state that it is in."""
     return PlannedWrite(
         ref=mapped.ref,
         action=action,

@@ -83,7 +83,10 @@ class MappedRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CrmRow:
-    """A CRM record as a look-up found it. ``values`` are canonical; ``raw`` holds composites whole."""
+    """A CRM record as a look-up found it. ``values`` are canonical; ``raw`` holds composites whole.
+
+    ``further`` are a field's values beside the first, as the texts under which they are looked up.
+    """
 
     id: str
     values: Values
@@ -91,6 +94,7 @@ class CrmRow:
     created_at: str | None = None
     updated_at: str | None = None
     deleted: bool = False
+    further: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ from connector.mapping_files.values import from_paths, from_template
 from connector.mapping_files.world import ANYTHING, World, type_at
 
 _KEY_TYPES: Final = ("text", "emails", "phones", "links")
+_EXCLUSIVE_TYPES: Final = (
+    "emails",
+    "links",
+)  # the CRM's own rule for people's e-mails and companies' domains
 _FILTER_TYPES: Final = frozenset({"text", "id", "number", "boolean"})
 
 
@@ -44,7 +48,7 @@ def body(one: Outline, text: str, world: World) -> FileMapping | None:
         fields=tuple(lines.fields),
         links=tuple(lines.links),
         stamps=tuple(lines.stamps),
-        when_deleted=WhenDeleted.RESPECT,
+        when_deleted=_when_deleted(one.root, world.problems),
         title=_title(one.root, one.kind, world),
         file=one.file,
         tests=read_tests(one.root, lines),
@@ -64,19 +68,23 @@ def _object(one: Outline, world: World) -> ObjectSpec | None:
 
 
 def _check_policies(root: Part, problems: Problems) -> None:
-    known = {
-        "when_deleted_in_crm": ("respect", [word.value for word in WhenDeleted]),
-        "when_gone": ("keep", ["keep", "mark", "clear", "delete"]),
-    }
-    for key, (now, words) in known.items():
-        text = root.text(key)
-        node = root.node(key)
-        if text is None or node is None or text == now:
-            continue
-        if text in words:
-            problems.add(node, f'found "{text}", which is not supported yet, expected {now}')
-        else:
-            problems.unknown(node, text, now, words)
+    text, node = root.text("when_gone"), root.node("when_gone")
+    if text is None or node is None or text == "keep":
+        return
+    if text in ("mark", "clear", "delete"):
+        problems.add(node, f'found "{text}", which is not supported yet, expected keep')
+    else:
+        problems.unknown(node, text, "keep", ["keep", "mark", "clear", "delete"])
+
+
+def _when_deleted(root: Part, problems: Problems) -> WhenDeleted:
+    text, node = root.text("when_deleted_in_crm"), root.node("when_deleted_in_crm")
+    words = [word.value for word in WhenDeleted]
+    if text in words:
+        return WhenDeleted(text)
+    if text is not None and node is not None:
+        problems.unknown(node, text, listed(words), words)
+    return WhenDeleted.RESPECT
 
 
 def _lines(one: Outline, kind: str, object_: str, world: World) -> Lines:
@@ -118,7 +126,8 @@ def _match(root: Part, lines: Lines, problems: Problems) -> tuple[MatchKey, ...]
         elif any(key.field == name for key in keys):
             problems.unfit(spot, f'"{name}" twice', "it once")
         elif rule is not None:
-            keys.append(MatchKey(name, rule.read, identity=rule.spec.unique))
+            exclusive = rule.spec.unique or rule.spec.type in _EXCLUSIVE_TYPES
+            keys.append(MatchKey(name, rule.read, identity=rule.spec.unique, exclusive=exclusive))
     return tuple(keys)
 
 

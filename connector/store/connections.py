@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from connector.errors import RefusedError
+from connector.store import sharing
 from connector.store.db import Session
 from connector.store.models import connection
 
@@ -62,6 +63,7 @@ def add_or_revive(session: Session, new: Connection) -> None:
     else:
         revived = {name: value for name, value in _columns(new).items() if name not in _LASTING}
         _update(session, new.workspace_id, known, revived)
+        sharing.hand_over(session, new.workspace_id, known)
 
 
 def known_id(session: Session, workspace_id: str, company_id: str) -> str | None:
@@ -94,9 +96,10 @@ def set_paused(session: Session, workspace_id: str, id_: str, *, paused: bool) -
 
 
 def disconnect(session: Session, workspace_id: str, id_: str) -> None:
-    """Forget the credential; what was synced and the links stay."""
+    """Forget the credential; what was synced and the links stay. What it shared has another owner now."""
     forgotten = ("secret_sealed", "refresh_sealed", "refresh_asked_at", "ended_code", "ended_at")
     _update(session, workspace_id, id_, {"status": "revoked", **dict.fromkeys(forgotten)})
+    sharing.hand_over(session, workspace_id, id_)
 
 
 def touch_synced(session: Session, workspace_id: str, id_: str, now: datetime) -> None:

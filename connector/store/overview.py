@@ -53,6 +53,7 @@ _HEALTH = {
     "failed": "failing",
     "deleted_in_crm": "excluded",
     "gone": "excluded",
+    "ignored": "excluded",
 }
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from connector.core.mapping import LinkRule, Mapping, OnMissing, map_record
-from connector.core.plan import Action, Link, LinkState, PlannedWrite, Reason, plan_failure
+from connector.core.plan import Action, Link, LinkState, PlannedWrite, Reason, fingerprint, plan_failure
 from connector.core.records import BadRecord, Page, Ref, SourceRecord
 from connector.errors import ParentMissingError
-from connector.store import links
+from connector.ports import Seek
+from connector.store import links, sharing
+from connector.store.relations import Open
 from connector.sync.scope import Item, Scope
 
 BringIn = Callable[[Mapping, Page], None]
@@ -24,6 +26,49 @@ def resolve(scope: Scope, mapping: Mapping, items: Sequence[Item], bring_in: Bri
             known = _parent_links(scope, rule, wanted, bring_in)
             for item in items:
                 _point(item, rule, known)
+
+
+def follow(scope: Scope, mapping: Mapping, items: Sequence[Item], bring_in: BringIn) -> None:
+    """Before records are written, see that what they point at is still there.
+
+    A contact that was merged away or destroyed in the CRM would have the whole request refused, and its own
+    record may not have changed since. It is taken through the road again, which finds where it went.
+    """
+    moving = [item for item in items if item.plan is None and item.mapped is not None]
+    for rule in mapping.links if moving else ():
+        ids = {item.values[rule.spec.name] for item in moving if item.values.get(rule.spec.name)}
+        dead = _dead(scope, rule, ids) if ids else []
+        if not dead:
+            continue
+        with scope.database.transaction() as session:
+            sharing.distrust(session, scope.run.workspace_id, rule.spec.target or "", dead)
+        lost = [item for item in moving if item.values.get(rule.spec.name) in dead]
+        wanted = _parents_of(lost, rule)
+        _fetch_parents(scope, rule, wanted, bring_in)
+        known = _born(scope, rule, wanted)
+        for item in lost:
+            item.values.pop(rule.spec.name)
+            _point(item, rule, known)
+            item.print_ = fingerprint(item.values)
+
+
+def _dead(scope: Scope, rule: LinkRule, ids: set[str]) -> list[str]:
+    """Those that are not in the CRM any more, not even in its bin; what this run made is not asked for."""
+    with scope.database.reading() as session:
+        sure = sharing.written_by(
+            session, scope.run.workspace_id, rule.spec.target or "", list(ids), scope.run.number
+        )
+    if not ids - sure:
+        return []
+    seeks = [Seek(Ref(rule.spec.target or "", rule.kind, id_), id_, ()) for id_ in sorted(ids - sure)]
+    found = scope.writer.look(_mapping_of(scope, rule), seeks)
+    return [ref.id for ref, one in found.items() if one.by_id is None]
+
+
+def _mapping_of(scope: Scope, rule: LinkRule) -> Mapping:
+    return next(
+        one for one in scope.mappings if one.kind == rule.kind and one.object.name == rule.spec.target
+    )
 
 
 def _parents_of(items: Sequence[Item], rule: LinkRule) -> list[Ref]:
@@ -57,9 +102,7 @@ def _born(scope: Scope, rule: LinkRule, refs: list[Ref]) -> dict[Ref, Link]:
 def _fetch_parents(scope: Scope, rule: LinkRule, missing: Sequence[Ref], bring_in: BringIn) -> None:
     """Bring absent parents into the CRM first; one that the source does not have stays absent."""
     fetched = scope.reader.fetch(rule.kind, [ref.id for ref in missing])
-    mapping = next(
-        one for one in scope.mappings if one.kind == rule.kind and one.object.name == rule.spec.target
-    )
+    mapping = _mapping_of(scope, rule)
     wanted = tuple(record for record in fetched.values() if not _is_left_out(record, mapping))
     if wanted:
         bring_in(mapping, Page(wanted, None, last=False))
@@ -99,4 +142,5 @@ def _point_at(item: Item, rule: LinkRule, ref: Ref, parent: Link | None) -> None
         item.values[name] = None
         item.warnings += (f"{name} is left empty: there is no {ref}, or its mapping leaves it out.",)
     else:  # it waits for a person, or a person deleted it: written without, linked later
+        item.left_open += (Open(item.ref, ref, rule.spec.target or ""),)
         item.warnings += (f"{name} is left as it is: its {ref} is not in the CRM ({parent.state.value}).",)

@@ -1,4 +1,4 @@
-"""The first steps: map each record, recall what we know of it, look at what the CRM holds."""
+"""The first steps: map each record, and recall what we know of it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ import structlog
 from connector.core.mapping import Mapping, map_record
 from connector.core.plan import (
     Action,
-    Found,
     PlannedWrite,
     Reason,
     fingerprint,
-    own_id,
     plan_failure,
     plan_from_link,
 )
 from connector.core.records import AbsentRecord, BadRecord, Page, Ref, SourceRecord
 from connector.errors import ConnectorError, RecordError
-from connector.ports import Seek
 from connector.store import links
 from connector.sync.scope import Item, Scope
 
@@ -106,18 +103,3 @@ def decide_from_links(items: Sequence[Item]) -> None:
             item.print_ = fingerprint(item.values)
             item.plan = plan_from_link(item.mapped, item.print_, item.link)
             item.quick = item.plan is not None
-
-
-def look(scope: Scope, mapping: Mapping, items: Sequence[Item]) -> dict[Ref, Found]:
-    seeks = []
-    for item in items:
-        if item.plan is None and item.mapped is not None:
-            item.new_id = _new_id(scope, mapping, item)
-            known = item.link.crm_id if item.link else None
-            seeks.append(Seek.of(item.mapped, known or item.new_id, linked=known is not None))
-    return scope.writer.look(mapping, seeks) if seeks else {}
-
-
-def _new_id(scope: Scope, mapping: Mapping, item: Item) -> str:
-    generation = item.link.generation if item.link else 0
-    return own_id(scope.run.workspace_id, item.ref, mapping.object.name, generation)

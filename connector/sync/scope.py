@@ -15,6 +15,8 @@ from connector.ports import Clock, Reader, Writer
 from connector.store import runs
 from connector.store.db import Database
 from connector.store.links import Claimed
+from connector.store.relations import Open
+from connector.store.reviews import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,10 @@ class Item:
     plan: PlannedWrite | None = None
     warnings: tuple[str, ...] = ()
     new_id: str = ""
+    next_id: str = ""
     print_: str = ""
+    asked: Asked | None = None
+    left_open: tuple[Open, ...] = ()
     quick: bool = False
     result: WriteResult | None = None
 

@@ -14,6 +14,7 @@ from connector.core.plan import Action, Link, LinkState, Reason, value_hash
 from connector.errors import TryLaterError
 from connector.store import links, runs
 from connector.store.db import Session
+from connector.sync import questioning
 from connector.sync.scope import Item, Scope
 
 _CLAIM = timedelta(seconds=120)  # longer than the slowest write with its repeats
@@ -87,6 +88,7 @@ def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dic
     with scope.database.transaction() as session:
         _claim(scope, mapping, session, [one for one in window if _moves_link(one) and not one.result], now)
         _keep_links(scope, mapping, session, window)
+        questioning.keep(scope, mapping, session, window, now)
         runs.log(session, scope.run, settled, now)
         runs.save(session, scope.run, owner=scope.owner, **progress)
     progress["checkpoint_version"] = scope.run.checkpoint_version + 1
@@ -128,6 +130,7 @@ def _link_row(item: Item, run: int) -> dict[str, Any]:
         "crm_created_at": (result.created_at if result else plan.created_at) or link.crm_created_at,
         "crm_updated_at": result.updated_at if result else None,
         "seen_run": run,
+        "generation": plan.generation if plan.generation is not None and written else link.generation,
     }
 
 
@@ -135,7 +138,8 @@ def _memory(item: Item, run: int) -> dict[str, Any]:
     if item.plan is None or item.link is None:
         return {}
     ours = {name: (value_hash(item.values[name]), run) for name in item.plan.memory}
-    return {**item.link.memory, **ours} if item.link.memory else ours
+    known = item.link.memory if item.link.crm_id == item.plan.crm_id else None  # it is of the row, not of us
+    return {**known, **ours} if known else ours
 
 
 def _add_choices(known: dict[str, dict[str, int]], window: Sequence[Item]) -> dict[str, dict[str, int]]:

@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from connector.core.case import Known
 from connector.core.mapping import Mapping
-from connector.core.plan import Found, Link, Taken, plan_write
+from connector.core.matching import plan_write
+from connector.core.plan import Found, Link, Taken
 from connector.core.records import Page, Ref
 from connector.errors import ConnectorError
-from connector.sync import parents, recalling, selling, settling
+from connector.sync import looking, parents, recalling, selling, settling
 from connector.sync.gathering import Batch, Gathering
+from connector.sync.looking import Sight
 from connector.sync.scope import Advance, Item, Progress, Scope
 from connector.sync.sending import Sender
 
@@ -109,28 +112,30 @@ class Road:
             items = [item for item in items if not _is_told(item, scope.run.number)]
         parents.resolve(scope, mapping, items, self._bring_in)
         recalling.decide_from_links(items)
+        parents.follow(scope, mapping, items, self._bring_in)
         recalling.recall_memory(scope, items)
-        found = recalling.look(scope, mapping, items)
+        sight = looking.look(scope, mapping, items)
         for item in items:
-            self._plan(item, found)
+            self._plan(item, sight)
         return items
 
     def _bring_in(self, parent: Mapping, page: Page) -> None:
         process(self._scope, parent, [page], lambda _place: self._scope.run.checkpoint)
 
-    def _plan(self, item: Item, found: dict[Ref, Found]) -> None:
+    def _plan(self, item: Item, sight: Sight) -> None:
         if item.plan is not None or item.mapped is None:
             return
-        item.plan = plan_write(
-            item.mapped,
-            item.values,
-            self._mapping,
+        known = Known(
             item.link or Link(item.ref, self._mapping.object.name),
-            found.get(item.ref, Found()),
-            print_=item.print_,
-            new_id=item.new_id,
-            taken=self._taken,
+            sight.found.get(item.ref, Found()),
+            item.print_,
+            item.new_id,
+            self._taken,
+            item.next_id,
+            item.asked.decision if item.asked else None,
+            sight.holders_of(item),
         )
+        item.plan = plan_write(item.mapped, item.values, self._mapping, known)
 
     # --- requests
 

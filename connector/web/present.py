@@ -60,7 +60,12 @@ REASON: Final[Mapping[str, str]] = {
     "review": "Fits more than one record in Twenty; a person must choose",
     "held": "Held back",
     "undone": "Undone; held until it changes on Whop",
+    "ignored": "Left out, as you decided",
     "adopted": "Found in Twenty and taken over",
+    "chosen": "As you decided",
+    "merged": "Merged into another record in Twenty, which is kept up to date from now on",
+    "restored": "Taken out of the bin of Twenty",
+    "recreated": "Deleted in Twenty, and made anew",
 }
 _OBJECTS: Final[Mapping[str, tuple[str, str]]] = {
     "person": ("Person", "People"),

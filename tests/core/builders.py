@@ -19,11 +19,13 @@ from connector.core.mapping import (
     Own,
     Read,
     WhenDeleted,
+    key_text,
 )
 from connector.core.plan import Link
 from connector.core.records import CrmRow, MappedRecord, Ref, SourceRecord
 
 REF = Ref("whop", "membership", "mem_1")
+KEYS = {"key", "email", "emails"}
 OPPORTUNITY = ObjectSpec("opportunity", "opportunities", declared=False)
 
 
@@ -38,8 +40,9 @@ def a_field(
     own: Own = Own.ALWAYS,
     on_null: OnNull = OnNull.CLEAR,
     unique: bool = False,
+    type_: str = "text",
 ) -> FieldRule:
-    spec = FieldSpec(name, "text", declared=True, label=name, unique=unique)
+    spec = FieldSpec(name, type_, declared=True, label=name, unique=unique)
     return FieldRule(spec, read or rules.path(name), own, on_null, name, 1)
 
 
@@ -60,6 +63,7 @@ def a_mapping(
     title: Read | None = None,
     create: bool = True,
     update: bool = True,
+    when_deleted: WhenDeleted = WhenDeleted.RESPECT,
 ) -> Mapping:
     return Mapping(
         name="membership",
@@ -74,17 +78,17 @@ def a_mapping(
         fields=fields,
         links=tuple(links),
         stamps=(FieldSpec("syncedAt", "date_time", declared=True),),
-        when_deleted=WhenDeleted.RESPECT,
+        when_deleted=when_deleted,
         title=title or rules.path("id"),
     )
 
 
-def a_key(name: str, *, identity: bool = False) -> MatchKey:
-    return MatchKey(name, rules.path(name), identity)
+def a_key(name: str, *, identity: bool = False, exclusive: bool = False) -> MatchKey:
+    return MatchKey(name, rules.path(name), identity, identity or exclusive)
 
 
 def a_mapped(ref: Ref = REF, *, updated_at: str | None = None, **values: Any) -> MappedRecord:
-    keys = tuple((name, str(value)) for name, value in values.items() if name in {"key", "email"} and value)
+    keys = tuple((name, key_text(value)) for name, value in values.items() if name in KEYS and value)
     return MappedRecord(ref, "opportunity", values, keys, (), "A title", updated_at)
 
 
@@ -92,5 +96,6 @@ def a_link(crm_id: str | None = "crm-1", **more: Any) -> Link:
     return Link(REF, "opportunity", crm_id, **more)
 
 
-def a_row(id_: str = "crm-1", *, deleted: bool = False, **values: Any) -> CrmRow:
-    return CrmRow(id_, values, {"raw": True}, "2026-01-01T00:00:00.000Z", None, deleted)
+def a_row(id_: str = "crm-1", *, deleted: bool = False, further: Iterable[str] = (), **values: Any) -> CrmRow:
+    more = {"emails": tuple(further)} if further else {}
+    return CrmRow(id_, values, {"raw": True}, "2026-01-01T00:00:00.000Z", None, deleted, more)

@@ -99,8 +99,8 @@ FRAME = [
     ),
     (HEAD + GOOD + "notes: []\n", "5:1: found notes:, which is not supported yet, expected it left out"),
     (
-        HEAD + GOOD + "when_deleted_in_crm: restore\n",
-        '5:22: found "restore", which is not supported yet, expected respect',
+        HEAD + GOOD + "when_deleted_in_crm: restored\n",
+        '5:22: found "restored", expected one of respect, restore, recreate, did you mean "restore"?',
     ),
     (HEAD + GOOD + "when_gone: delete\n", '5:12: found "delete", which is not supported yet, expected keep'),
     (HEAD + GOOD + "when_gone: keeep\n", '5:12: found "keeep", expected keep, did you mean "keep"?'),

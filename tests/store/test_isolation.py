@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from connector import store
 from connector.core.outcomes import Result
+from connector.core.plan import Choice, Decision
 from connector.core.records import Ref
 from connector.core.sales import Sale
 from connector.errors import ConnectorError, RecordError
@@ -28,8 +29,11 @@ from connector.store import (
     logbook,
     overview,
     pending,
+    relations,
+    reviews,
     runs,
     sales,
+    sharing,
     workspaces,
 )
 from connector.store.audit import NewEvent
@@ -39,6 +43,7 @@ from connector.store.hooks import HookSecret, Refused
 from connector.store.links import Claimed
 from connector.store.models import metadata
 from connector.store.pending import Visitor, digest
+from connector.store.reviews import Question
 
 from .builders import (
     MINUTE,
@@ -58,6 +63,8 @@ from .builders import (
 )
 
 REF = Ref("whop", "member", "mber_1")
+WAITS, DECIDED = Ref("whop", "member", "waits-of-a"), Ref("whop", "member", "decided-of-a")
+CHILD = Ref("whop", "membership", "child-of-a")
 ACME = {"company_title": "of-a", "status": "expired"}
 
 
@@ -69,6 +76,8 @@ class World:
     run_number: int
     link_id: int
     event_row: int
+    waiting: int
+    decided: int
 
 
 # Each asks for A's rows by A's ids, in the name of the workspace it is given.
@@ -151,6 +160,28 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "drains.release": lambda s, w, a: drains.release(
         s, w, a.home.connection_id, owner="drain-1", due_at=NOW, tries=3
     ),
+    "reviews.find": lambda s, w, a: reviews.find(s, w, "person", [DECIDED]),
+    "reviews.ask": lambda s, w, a: reviews.ask(s, of_members(w, a), [a_question(WAITS, "again")], NOW),
+    "reviews.settle": lambda s, w, a: reviews.settle(s, w, [a.decided], carried_out=True),
+    "reviews.decide": lambda s, w, a: reviews.decide(
+        s, w, a.waiting, Decision(Choice.IGNORE), version=a_question(WAITS).version, who="x", now=NOW
+    ),
+    "reviews.take_back": lambda s, w, a: reviews.take_back(s, w, a.decided, now=NOW),
+    "reviews.get": lambda s, w, a: reviews.get(s, w, a.waiting),
+    "reviews.page": lambda s, w, _: reviews.page(s, w, ("waiting", "decided")),
+    "reviews.waiting": lambda s, w, _: reviews.waiting(s, w),
+    "reviews.due": lambda s, w, a: reviews.due(s, w, a.home.connection_id),
+    "reviews.started": lambda s, w, a: reviews.started(s, w, [a.decided], NOW),
+    "relations.keep": lambda s, w, a: relations.keep(s, of_members(w, a), [CHILD], ()),
+    "relations.any_of": lambda s, w, _: relations.any_of(s, w),
+    "relations.forget": lambda s, w, _: relations.forget(s, w, [CHILD]),
+    "relations.children": lambda s, w, _: relations.children(s, w, [REF]),
+    "relations.ripe": lambda s, w, a: relations.ripe(s, w, a.home.connection_id),
+    "sharing.shares": lambda s, w, _: sharing.shares(s, w, "person", ["crm-of-a"]),
+    "sharing.pointing": lambda s, w, _: list(sharing.pointing(s, w, "person", "company", [77])),
+    "sharing.written_by": lambda s, w, _: sharing.written_by(s, w, "person", ["crm-of-a"], 7),
+    "sharing.distrust": lambda s, w, _: sharing.distrust(s, w, "person", ["crm-of-a"]),
+    "sharing.hand_over": lambda s, w, a: sharing.hand_over(s, w, a.home.connection_id),
 }
 
 #: What a function is given that asks the database for somebody.
@@ -176,6 +207,7 @@ EXEMPT = {
     "runs.owner_of": _OPERATOR,
     "runs.by_id": "for jobs, whose arguments are ids",
     "runs.overdue": "the sweeper rings for the runs of all workspaces and passes on their ids only",
+    "relations.expectant": "the sweeper looks after all workspaces, and learns their ids only",
     "runs.start": "only adds; the new row names its workspace",
     "runs.lease": "for jobs, whose arguments are ids",
     "runs.renew": _LEASE,
@@ -228,6 +260,26 @@ def modules_of_the_store() -> list[ModuleType]:
         importlib.import_module(f"connector.store.{found.name}")
         for found in pkgutil.iter_modules(store.__path__)
     ]
+
+
+def of_members(workspace_id: str, a: World) -> Claimed:
+    return Claimed(workspace_id, a.home.connection_id, "whop", "member", "person")
+
+
+def a_question(ref: Ref, title: str = "of-a") -> Question:
+    candidate = {"id": "crm-of-a", "fits": ["emails"]}
+    return Question(ref, title, "several", {"emails": "of-a"}, [candidate], only_one=False)
+
+
+def add_reviews(session: Session, home: Home) -> tuple[int, int]:
+    """One that waits, one that is decided, and a membership that waits for a person who is there by now."""
+    reviews.ask(session, home.claims, [a_question(WAITS), a_question(DECIDED)], NOW)
+    found = reviews.find(session, home.workspace_id, "person", [WAITS, DECIDED])
+    one, chosen = found[DECIDED], Decision(Choice.LINK, "crm-of-a")
+    reviews.decide(session, home.workspace_id, one.id, chosen, version=one.version, who="of-a", now=NOW)
+    deals = replace(home.claims, kind="membership", object="opportunity")
+    relations.keep(session, deals, [], [relations.Open(CHILD, REF, "person")])
+    return found[WAITS].id, one.id
 
 
 def functions_of_the_store() -> dict[str, Callable[..., Any]]:
@@ -310,7 +362,10 @@ def workspace_a(database: Database) -> World:
     run = a_leased_run(database, home, id="run-of-a")
     link = claim(database, home, [REF])[REF]
     with database.transaction() as session:
-        links.keep(session, home.claims, "run-1", [a_kept_row(link, crm_id="crm-of-a")])
+        kept = a_kept_row(
+            link, crm_id="crm-of-a", memory={"company": (77, 7), "name-of-a": (1, 7)}, seen_run=7
+        )
+        links.keep(session, home.claims, "run-1", [kept])
         failure = an_outcome(
             ref=Ref("whop", "member", "mber-of-a"), result=Result.FAILED, error=RecordError("No.")
         )
@@ -343,9 +398,19 @@ def workspace_a(database: Database) -> World:
     with database.transaction() as session:
         add_grants(session)
         drains.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "drain-1"})
+        waiting, decided = add_reviews(session, home)
+    share_person(database, replace(home, connection_id="idle-connection"))
     assert link.id is not None
     assert event.id is not None
-    return World(home, run.number, link.id, event.id)
+    return World(home, run.number, link.id, event.id, waiting, decided)
+
+
+def share_person(database: Database, other: Home) -> None:
+    """The same person as a member of another company."""
+    link = claim(database, other, [Ref("whop", "member", "mber_8")], owner="drain-8")
+    row = a_kept_row(link[Ref("whop", "member", "mber_8")], crm_id="crm-of-a")
+    with database.transaction() as session:
+        links.keep(session, other.claims, "drain-8", [row])
 
 
 def rows_of_a(database: Database) -> dict[str, list[Any]]:

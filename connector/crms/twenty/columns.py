@@ -40,6 +40,7 @@ class Columns:
     readers: tuple[tuple[str, str, Callable[[Any], Any] | None], ...]
     sent: MappingType[str, tuple[str, str]]
     renamed: tuple[tuple[str, str], ...]
+    further: tuple[tuple[str, str], ...]
 
     @classmethod
     def of(cls, mapping: Mapping, names: Names = AS_WRITTEN) -> Columns:
@@ -64,6 +65,7 @@ class Columns:
             tuple((name, keys[name], fields.TYPES[type_].read) for name, type_ in types.items()),
             {name: ("" if type_ in _SENT_AS_IT_IS else type_, theirs[name]) for name, type_ in types.items()},
             tuple((keys[name], theirs[name]) for name in specs if keys[name] != theirs[name]),
+            tuple((name, part) for name, type_ in types.items() if (part := fields.TYPES[type_].further)),
         )
 
     # --- queries
@@ -73,6 +75,12 @@ class Columns:
         """Takes ``f`` and ``n``; answers whole rows."""
         picks = (fields.selection(spec.type, self.names[name]) for name, spec in self.specs.items())
         return look_query(self.object, self.plural, [*_META, *picks])
+
+    def walk(self, picks: str) -> str:
+        """Takes ``f``, ``n`` and a cursor ``c``; answers a page of rows with these picks."""
+        head = f"query($f:{type_name(self.object)}FilterInput,$n:Int,$c:String)"
+        node = f"edges{{node{{id {picks}}}}}pageInfo{{hasNextPage endCursor}}"
+        return f"{head}{{{self.plural}(filter:$f,first:$n,after:$c){{{node}}}}}"
 
     def write(self, *, upsert: bool) -> str:
         """Takes ``data``, at most a batch of rows; answers id and times of each, in an order of its own."""
@@ -114,7 +122,9 @@ class Columns:
             raw = get(key)
             values[name] = (read(raw) if read else raw) if raw or fields.is_said(raw) else None
         deleted = get("deletedAt") is not None
-        return CrmRow(node["id"], values, node, get("createdAt"), get("updatedAt"), deleted)
+        more = {name: found for name, part in self.further if (found := fields.further(get(name), part))}
+        times = get("createdAt"), get("updatedAt")
+        return CrmRow(node["id"], values, node, *times, deleted, more)
 
     def input(self, write: PlannedWrite) -> dict[str, Any]:
         """A row of a request: the id, and the values to be written."""

@@ -88,7 +88,7 @@ class Culprits:
     def _seek(self, write: PlannedWrite) -> Seek:
         values = ((name, write.values.get(name)) for name in self._columns.unique)
         keys = tuple((name, key_text(value)) for name, value in values if value is not None)
-        return Seek(write.ref, write.crm_id or "", keys)
+        return Seek(write.ref, write.crm_id or "", keys, further=False)
 
     def _settled(self, write: PlannedWrite, found: Found, refusal: Refusal) -> WriteResult | None:
         own = found.by_id

@@ -25,7 +25,7 @@ class TwentyType:
 
     ``read`` takes a stored value, ``send`` a canonical one and the stored one beside it ({} for a new
     record); without them the value is as it is. ``key`` is what a look-up by this field asks for.
-    ``parts`` are a composite's sub-fields.
+    ``parts`` are a composite's sub-fields, ``further`` the one that holds more keys than the first.
     """
 
     name: str
@@ -35,13 +35,13 @@ class TwentyType:
     send: Callable[[Any, Mapping[str, Any]], Raw] | None = None
     key: Callable[[str], str] = values.same
     parts: tuple[str, ...] = ()
+    further: str | None = None
 
 
 def _send_emails(value: Any, now: Mapping[str, Any]) -> Raw:
-    return {
-        "primaryEmail": value["primaryEmail"] if value else "",
-        "additionalEmails": now.get("additionalEmails") or [],
-    }
+    further = (value or {}).get("additionalEmails", now.get("additionalEmails")) or []
+    first = value["primaryEmail"] if value else ""
+    return {"primaryEmail": first, "additionalEmails": [one for one in further if one != first]}
 
 
 def _send_phones(value: Any, now: Mapping[str, Any]) -> Raw:
@@ -102,6 +102,7 @@ TYPES: Mapping[str, TwentyType] = {
         values.stored_emails,
         _send_emails,
         parts=("primaryEmail", "additionalEmails"),
+        further="additionalEmails",
     ),
     "phones": TwentyType(
         "PHONES",
@@ -140,6 +141,14 @@ def read_back(type_: str, raw: Raw) -> Any:
 def is_said(raw: Raw) -> bool:
     """Whether a value that Python takes for false says something: 0 and false do, nothing and "" do not."""
     return isinstance(raw, (int, float))
+
+
+def further(raw: Raw, part: str) -> tuple[str, ...]:
+    """The further keys of a stored value, as they are looked up; what is no text is none."""
+    listed = raw.get(part) if isinstance(raw, dict) else None
+    if not isinstance(listed, list):
+        return ()
+    return tuple(one.strip().lower() for one in listed if isinstance(one, str) and one.strip())
 
 
 def selection(type_: str, name: str) -> str:

@@ -18,6 +18,7 @@ from connector.core.plan import Action, Found, PlannedWrite
 from connector.core.records import Ref
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.columns import AS_WRITTEN, Columns
+from connector.crms.twenty.further import Further
 from connector.crms.twenty.look import look
 from connector.crms.twenty.refusals import Refusal
 from connector.crms.twenty.write import Batch, Batches
@@ -40,6 +41,7 @@ class TwentyWriter:
         self._batch = batch
         self._learned: int | None = None
         self._names = names
+        self._further = Further(client)
 
     def account(self) -> CrmAccount:
         """The workspace that the credential opens. Asked once: of a Twenty that is down, all jobs ask it."""
@@ -65,7 +67,7 @@ class TwentyWriter:
 
     def look(self, mapping: Mapping, seeks: Sequence[Seek]) -> dict[Ref, Found]:
         """One request per 2,000 seeks, deleted rows included."""
-        return look(self._client, Columns.of(mapping, self._names), seeks)
+        return look(self._client, Columns.of(mapping, self._names), seeks, self._further)
 
     def apply(self, mapping: Mapping, writes: Sequence[PlannedWrite]) -> list[WriteResult]:
         """Creates first, then updates; results in the order of ``writes``.
@@ -105,7 +107,7 @@ class TwentyWriter:
 
 def _says_something(write: PlannedWrite) -> bool:
     # An empty update would still move Twenty's updatedAt.
-    return write.action is Action.CREATE or bool(write.values)
+    return write.action is Action.CREATE or write.restores or bool(write.values)
 
 
 def _without_repeats(writes: list[PlannedWrite]) -> list[PlannedWrite]:

@@ -10,6 +10,7 @@ from connector.store.models.access import audit_event, operator, sign_in_link, w
 from connector.store.models.crm import connection, pending_authorization, workspace
 from connector.store.models.events import drain, event_inbox, webhook_refusal, webhook_secret
 from connector.store.models.records import link, sync_log_entry, sync_run
+from connector.store.models.reviews import open_relation, review
 from connector.store.models.sales import sale
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "event_inbox",
     "link",
     "metadata",
+    "open_relation",
     "operator",
     "pending_authorization",
+    "review",
     "sale",
     "sign_in_link",
     "sync_log_entry",
