@@ -35,6 +35,8 @@ OF_WORKSPACE = frozenset(
         "connect",
         "disconnect",
         "plan_agreed",
+        "review_decided",
+        "review_taken_back",
         "sync_started",
         "sync_paused",
         "sync_resumed",

@@ -144,6 +144,8 @@ WORDS = {
     "connect": "Whop company connected",
     "disconnect": "Whop company disconnected",
     "plan_agreed": "Changes in the CRM agreed to",
+    "review_decided": "Record placed",
+    "review_taken_back": "Decision taken back",
     "sync_started": "Sync started",
     "sync_paused": "Sync paused",
     "sync_resumed": "Sync resumed",

@@ -15,6 +15,7 @@ from connector.web import (
     views_errors,
     views_log,
     views_retry,
+    views_review,
     views_runs,
 )
 
@@ -27,7 +28,7 @@ def install(app: Flask) -> None:
     """Every page for somebody signed in; ``access.install`` comes before it."""
     shell.install(app)
     app.register_blueprint(blueprint)
-    for module in (views_connections, views_runs, views_retry, views_log, views_errors):
+    for module in (views_connections, views_runs, views_retry, views_review, views_log, views_errors):
         app.register_blueprint(module.blueprint)
 
 

@@ -67,6 +67,19 @@ REASON: Final[Mapping[str, str]] = {
     "restored": "Taken out of the bin of Twenty",
     "recreated": "Deleted in Twenty, and made anew",
 }
+WHY: Final[Mapping[str, str]] = {
+    "several": "Fits more than one in Twenty",
+    "somebody_else": "Fits one that is somebody else’s",
+    "taken": "Fits one that is tied to another record",
+    "choice_gone": "What was chosen for it is gone",
+    "not_new": "It is in Twenty already",
+}
+CHOICE: Final[Mapping[str, str]] = {"link": "Tied", "create": "Made new", "ignore": "Left out"}
+DECIDED: Final[Mapping[str, str]] = {
+    "link": "Tied together",
+    "create": "A new one is made",
+    "ignore": "Left out",
+}
 _OBJECTS: Final[Mapping[str, tuple[str, str]]] = {
     "person": ("Person", "People"),
     "opportunity": ("Opportunity", "Opportunities"),

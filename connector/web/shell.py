@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from connector.bootstrap import Parts
 from connector.errors import ConnectorError
+from connector.store import reviews
 from connector.web import assets, error_registry, present
 
 _WORDS = {
@@ -87,7 +88,13 @@ def page_of(error: HTTPException) -> tuple[str, int]:
 def _shell() -> dict[str, Any]:
     name = g.operator.name if g.get("operator") else ""
     initials = "".join(word[0] for word in name.split()[:2]).upper()
-    return {"shell": {"initials": initials, "current": _current()}}
+    return {"shell": {"initials": initials, "current": _current(), "to_decide": _to_decide}}
+
+
+def _to_decide() -> int:
+    """How many records wait for a person's decision."""
+    with parts().database.reading() as session:
+        return sum(reviews.waiting(session, workspace_id()).values())
 
 
 def _current() -> str:

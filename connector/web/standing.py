@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from flask import current_app, url_for
 
-from connector.store import connections, overview
+from connector.store import connections, overview, reviews
 from connector.store.connections import Connection
 from connector.store.db import Session
 from connector.store.overview import Health
@@ -66,14 +67,14 @@ class Need(NamedTuple):
 
 def of_workspace(session: Session, workspace_id: str) -> list[Standing]:
     """Every connection of the workspace, those that were disconnected last."""
-    health = overview.health(session, workspace_id)
+    health, waiting = overview.health(session, workspace_id), reviews.waiting(session, workspace_id)
     active = overview.active_runs(session, workspace_id)
     found = [
         Standing(
             one,
             present.company(one),
             present.connection_status(one),
-            health.get(one.id, _NOTHING),
+            replace(health.get(one.id, _NOTHING), review=waiting.get(one.id, 0)),
             active.get(one.id),
         )
         for one in connections.of_workspace(session, workspace_id)
@@ -134,6 +135,6 @@ def _undecided(found: Sequence[Standing]) -> Iterator[Need]:
         if one.health.review:
             fits = present.plural(one.health.review, "record fits", "records fit")
             title = f"{one.title}: {fits} more than one in Twenty"
-            text = "We do not guess, so nothing was written. Merge or correct them in Twenty, then sync."
-            link = url_for("log.listing", reason="review", connection=one.connection.id)
-            yield Need("warn", "waiting", title, text, link, "Look at them")
+            text = "We do not guess, so nothing was written. Say which of them it is."
+            link = url_for("review.listing", connection=one.connection.id)
+            yield Need("warn", "waiting", title, text, link, "Decide")

@@ -18,8 +18,9 @@ from connector.bootstrap import Parts
 from connector.cli import operators, processes, stage
 from connector.cli.stage import Size, Stage
 from connector.cli.visitor import Visitor
-from connector.store import overview, runs
+from connector.store import overview, reviews, runs
 from connector.store.connections import Connection
+from connector.store.reviews import Review
 from connector.store.runs import Run
 from connector.store.workspaces import Workspace
 
@@ -55,6 +56,11 @@ class Installation:
         return operators.link_for(self.parts, name).url
 
     # --- what is known
+
+    def reviews(self) -> list[Review]:
+        """What waits for a decision."""
+        with self.parts.database.reading() as session:
+            return reviews.page(session, self.workspace.id, (reviews.WAITING,)).items
 
     def connections(self) -> list[Connection]:
         """Every connection, those that were ended too."""

@@ -27,6 +27,9 @@ PAGES = {
     "log": "/log",
     "log-filtered": "/log?result=failed",
     "log-nothing-found": "/log?q=nobody-at-all",
+    "review": "/review",
+    "review-one": "/review/{review}",
+    "review-decided": "/review?show=decided",
     "error-guide": "/errors",
     "error": "/errors/{error}",
     "sessions": "/sessions",
@@ -58,6 +61,7 @@ def furnished(installation: Installation) -> Mapping[str, str]:
     return {
         "connection": connection.id,
         "run": run.id,
+        "review": str(installation.reviews()[0].id),
         "error": "write_refused",
         "answer": installation.answer_path,
     }

@@ -13,7 +13,7 @@ from connector.core.mapping import WhenDeleted
 from connector.core.records import Page, Ref, SourceRecord
 from connector.crms.twenty import further
 from connector.ports import Reader
-from connector.store import connections
+from connector.store import connections, links
 from connector.store.connections import Connection
 from connector.sync.mirror import Tools
 
@@ -47,6 +47,15 @@ def email(first: str, *more: str) -> Json:
 
 def people_of(scene: Scene, member: Json) -> list[Json]:
     return [row for row in scene.rows("people") if row["whopUserId"] == member["user"]["id"]]
+
+
+def memory_of(scene: Scene, member: Json) -> Any:
+    ref = Ref("whop", "member", member["id"])
+    assert scene.workspace is not None
+    with scene.parts.database.reading() as session:
+        link = links.find(session, scene.workspace.id, "person", [ref])[ref]
+        assert link.id is not None
+        return links.memories(session, scene.workspace.id, [link.id])[link.id]
 
 
 def trash(scene: Scene, id_: str) -> None:
@@ -218,6 +227,8 @@ def test_of_two_members_merged_into_one_person_the_survivor_keeps_its_identity(s
     assert (person["whopUserId"], person["whopUsername"]) == (kept["user"]["id"], f"new-{kept['id']}")
     assert scene.told(run, lost["id"]).reason == "merged"
     assert [row["id"] for row in scene.rows("people")].count(loser) == 0
+    # What was written into the loser says nothing of the survivor, but for the address it was given.
+    assert memory_of(scene, lost).keys() <= {"emails"}
     assert set(again.counts["person"]) <= {"unchanged", "skipped"}
 
 

@@ -24,10 +24,13 @@ from entering import NOON, Door, door, send
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from connector.store import connections, hooks, pending
+from connector.core.records import Ref
+from connector.store import connections, hooks, pending, reviews
 from connector.store.hooks import HookSecret
+from connector.store.links import Claimed
 from connector.store.models import metadata
 from connector.store.pending import Pending, digest
+from connector.store.reviews import Question, Review
 from connector.store.workspaces import Workspace
 
 WEB = Path(__file__).parents[2] / "connector" / "web"
@@ -117,6 +120,7 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
     over = desk.run(found, status="partial")
     going = desk.run([a_person("mber_2", **named)], status=None)
     desk.linked("mber_7")
+    review = a_review(opened, b, desk)
     with opened.parts.database.transaction() as session:
         hooks.add_secret(
             session,
@@ -130,6 +134,10 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         **dict.fromkeys(("before", "entry"), "1000"),
         **dict.fromkeys(("session", "token", "digest", "name", "password", "present", "new"), "x"),
         "run": str(going.number),
+        "review_id": str(review.id),
+        "decision": "ignore",
+        "version": review.version,
+        **dict.fromkeys(("crm_id", "show"), ""),
         "workspace": b.id,
         "company": "biz_b",
         "form": "csv",
@@ -140,6 +148,16 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         **dict.fromkeys(("status", "type", "result", "reason", "object", "q", "day", "after"), ""),
         "idle": "show",
     }
+
+
+def a_review(opened: Door, b: Workspace, desk: Desk) -> Review:
+    """A record of B that waits for a decision."""
+    ref = Ref("whop", "member", "mber_6")
+    question = Question(ref, MARK, "several", {}, [], only_one=False)
+    with opened.parts.database.transaction() as session:
+        claims = Claimed(b.id, desk.connection.id, "whop", "member", "person")
+        reviews.ask(session, claims, [question], NOON)
+        return reviews.page(session, b.id, (reviews.WAITING,)).items[0]
 
 
 def a_held_grant(b: Workspace) -> Pending:

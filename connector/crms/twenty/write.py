@@ -115,7 +115,7 @@ class Batches:
 
     def _update(self, batch: Batch) -> list[WriteResult]:
         rows = [self._columns.input(write) for write in batch]
-        if _are_alike(rows):
+        if _are_alike(rows) and not any(write.restores for write in batch):
             return self._change_alike(batch, rows[0])
         done = self._written(rows, upsert=True)
         return [self._checked(write, done.get(write.crm_id or "")) for write in batch]
