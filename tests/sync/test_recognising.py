@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scene import Json, Scene, one
 
-from connector.core.mapping import WhenDeleted
+from connector.core.mapping import Mapping, WhenDeleted
 from connector.core.records import Page, Ref, SourceRecord
 from connector.crms.twenty import further
 from connector.ports import Reader
@@ -192,6 +192,48 @@ def test_a_person_is_made_anew_once_the_bin_holds_nothing_of_them(scene: Scene) 
     assert (entry.result, entry.reason) == ("created", "recreated")
     assert person["id"] != old
     assert set(again.counts["person"]) <= {"unchanged", "skipped"}
+
+
+class DeletingBetween:
+    """A writer during whose look-up somebody deletes a person who was just seen."""
+
+    def __init__(self, writer: Any, delete: Any) -> None:
+        self._writer, self._delete = writer, delete
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+    def look(self, mapping: Mapping, seeks: Sequence[Any]) -> Any:
+        found = self._writer.look(mapping, seeks)
+        if mapping.kind == "member":
+            self._delete()
+        return found
+
+
+@pytest.mark.parametrize("remove", [trash, destroy])
+def test_a_person_deleted_between_look_and_write_is_neither_written_nor_made_again(
+    scene: Scene, remove: Any
+) -> None:
+    scene.sync()
+    member = a_member(scene)
+    id_ = scene.person_of(member["id"])["id"]
+    scene.change("members", member["id"], user={**member["user"], "username": "renamed"})
+    gone: list[str] = []
+
+    def delete() -> None:
+        if not gone:
+            gone.append(id_)
+            remove(scene, id_)
+
+    def wrapped(tools: Tools) -> Tools:
+        return replace(tools, open_writer=lambda *given: DeletingBetween(tools.open_writer(*given), delete))
+
+    scene.sync(wrap=wrapped)
+    run = scene.sync()
+
+    assert [row["deletedAt"] is None for row in people_of(scene, member)] in ([], [False])
+    assert scene.told(run, member["id"]).reason == "deleted_in_crm"
+    assert run.status == "success"
 
 
 # --- merged people
