@@ -66,7 +66,7 @@ def _try(tools: Tools, workspace_id: str, connection_id: str) -> bool:
             refs = _waiting(session, workspace_id, connection_id, due)
         return bool(refs) and _start(tools, workspace_id, connection_id, refs, [one.id for one in due])
     except RefusedError as error:
-        log.info("a decision waits for its sync", code=error.code)
+        log.debug("a decision waits for its sync", code=error.code)
         return False
 
 
