@@ -19,11 +19,13 @@ from connector.core.naming import Names
 from connector.crms.twenty.client import LIMITS, TwentyClient
 from connector.crms.twenty.fields import CATALOGUE as CRM
 from connector.crms.twenty.schema import TwentySchema
+from connector.crms.twenty.views import TwentyViews
+from connector.crms.twenty.workflows import TwentyWorkflows
 from connector.crms.twenty.writer import DEFAULT_BATCH, TwentyWriter
 from connector.errors import ReconnectError, SettingError
 from connector.mapping_files import MappingSet, load_all
 from connector.outbound import AllowList, Door, OutboundSession
-from connector.ports import Budget, Lane, Reader, SchemaKeeper, Writer
+from connector.ports import Budget, Lane, Reader, SchemaKeeper, Views, Workflows, Writer
 from connector.sources.whop import Session, budgeted, headers, scopes
 from connector.sources.whop.budgeted import BudgetedSession
 from connector.sources.whop.catalogue import CATALOGUE as WHOP
@@ -246,6 +248,15 @@ class Openers:
     def schema(self, workspace: Workspace, token: str | None = None) -> SchemaKeeper:
         """The CRM's data model; with an admin's token where one is given, else with the workspace's own."""
         return TwentySchema(self._crm(workspace, token), names=Names.of(workspace.crm_names))
+
+    def workflows(self, workspace: Workspace, token: str | None = None) -> Workflows:
+        """The CRM's own automations."""
+        return TwentyWorkflows(self._crm(workspace, token))
+
+    def views(self, workspace: Workspace, token: str | None = None) -> Views:
+        """Lists in the CRM."""
+        names = Names.of(workspace.crm_names)
+        return TwentyViews(self._crm(workspace, token), workspace.id, names=names)
 
     def _crm(self, workspace: Workspace, token: str | None) -> TwentyClient:
         if token is None:

@@ -131,6 +131,30 @@ class Budget(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """An automation of the CRM. ``version_id`` is what is switched, ``at`` the path of its page."""
+
+    id: str
+    name: str
+    version_id: str
+    active: bool
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class CrmView:
+    """A list in the CRM that shows some of our records. ``at`` is the path of its page, empty before it is
+    made; ``lacks`` names what the CRM does not have for it yet.
+    """
+
+    name: str
+    object: str
+    about: str
+    at: str = ""
+    lacks: tuple[str, ...] = ()
+
+
 class Reader(Protocol):
     """Reads one company of the source."""
 
@@ -248,6 +272,34 @@ class SchemaKeeper(Protocol):
 
         Raises SchemaError naming every conflict, ReconnectError when the credential lacks the right.
         """
+        ...
+
+    def front(self) -> str:
+        """The origin of the CRM's pages; empty where it does not tell."""
+        ...
+
+
+class Workflows(Protocol):
+    """The CRM's own automations that our writes set off."""
+
+    def for_new_people(self) -> Workflow | None:
+        """The one that makes a company for every new person; None where there is none."""
+        ...
+
+    def switch(self, workflow: Workflow, *, on: bool) -> None:
+        """Raises RefusedError (code ``crm_workflow``) where the credential may not."""
+        ...
+
+
+class Views(Protocol):
+    """Lists in the CRM that are made on request."""
+
+    def look(self, mappings: Collection[Mapping]) -> list[CrmView]:
+        """Those that can be made, with what there is of them."""
+        ...
+
+    def make(self, mappings: Collection[Mapping]) -> list[CrmView]:
+        """Make what is missing; safe to repeat. Raises RefusedError where the credential may not."""
         ...
 
 

@@ -34,10 +34,13 @@ def plan(tools: Tools, workspace: Workspace, *, token: str | None = None) -> Sch
 
 def provision(tools: Tools, workspace: Workspace, *, token: str | None = None) -> SchemaPlan:
     """Create in the CRM what the mappings declare, and remember what everything is called there."""
-    done = tools.open_schema(_as_known(tools, workspace), token).apply(tools.mappings)
+    keeper = tools.open_schema(_as_known(tools, workspace), token)
+    done = keeper.apply(tools.mappings)
+    front = keeper.front()
     made = {step.object for step in done.changes if step.field is None}
     with tools.database.transaction() as session:
         _remember(session, workspace.id, done)
+        workspaces.remember_crm(session, workspace.id, crm_front_url=front or None)
         for object_ in {step.object for step in done.changes if step.do == "create"} - made:
             links.doubt(session, workspace.id, object_)
     return done

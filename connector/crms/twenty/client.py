@@ -75,6 +75,10 @@ class TwentyClient:
         """Read of the workspace and its data model."""
         return self._graphql("/metadata", query, variables, retry=retry)
 
+    def alter(self, query: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Change the workspace's layout, once."""
+        return self._graphql("/metadata", query, variables, retry=False)
+
     def rest(self, method: str, path: str, json: Any = None) -> Any:
         """A REST call, mostly of the metadata API; the parsed body."""
         return self._within_budget(path, lambda: self._rest_once(method, path, json))

@@ -8,7 +8,7 @@ from typing import Any
 
 from connector.core.mapping import Mapping
 from connector.core.naming import Names
-from connector.crms.twenty import comparing, duplicates, model
+from connector.crms.twenty import comparing, duplicates, front, model
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.columns import AS_WRITTEN
 from connector.crms.twenty.comparing import Line
@@ -53,6 +53,10 @@ class TwentySchema:
         for line in _in_order(lines):
             self._change(next(want for want in wants if want.spec.name == line.step.object), line, there)
         return replace(self.plan(mappings), steps=plan.steps)
+
+    def front(self) -> str:
+        """Where the workspace's pages are."""
+        return front.find(self._client)
 
     # --- looking
 
