@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -89,6 +90,54 @@ def provision(name: str, *, as_json: bool) -> None:
     base.show([step_document(step) for step in steps], step_lines(steps), as_json=as_json)
 
 
+@base.command("views")
+@click.argument("name")
+def views(name: str, *, as_json: bool) -> None:
+    """Make lists in the CRM of who is paying, who is at risk, and what each product sells.
+
+    Safe to repeat. Example: flask workspace views acme
+    """
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace = workspaces.named(session, name)
+        made = parts.openers.views(workspace).make(parts.tools.mappings)
+    front = (workspace.crm_front_url or workspace.crm_url).rstrip("/")
+    urls = {one.name: f"{front}{one.at}" for one in made if one.at}
+    shown = [{"name": one.name, "url": urls.get(one.name), "lacks": one.lacks} for one in made]
+    lines = [
+        f"{one.name}: {urls.get(one.name) or 'not yet, it lacks ' + ', '.join(one.lacks)}" for one in made
+    ]
+    base.show(shown, lines or ["The mapping files write nothing that there is a list for."], as_json=as_json)
+
+
+@base.command("workflow")
+@click.argument("name")
+@click.option("--pause", "to", flag_value="pause", help="Switch it off, for a first load.")
+@click.option("--resume", "to", flag_value="resume", help="Switch it on again.")
+def workflow(name: str, to: str | None, *, as_json: bool) -> None:
+    """Show, pause or resume the CRM's own workflow that makes a company for every new person.
+
+    Only the sign-in of a person who may manage workflows can switch it.
+
+    Example: flask workspace workflow acme
+    """
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace = workspaces.named(session, name)
+        workflows = parts.openers.workflows(workspace)
+        found = workflows.for_new_people()
+        if found is not None and to is not None and found.active != (to == "resume"):
+            workflows.switch(found, on=to == "resume")
+            found = replace(found, active=to == "resume")
+    if found is None:
+        base.show(
+            None, ["The CRM has no workflow that makes a company for every new person."], as_json=as_json
+        )
+        return
+    state = "on: it starts for every person who is brought over" if found.active else "paused"
+    base.show({"name": found.name, "active": found.active}, [f"“{found.name}” is {state}."], as_json=as_json)
+
+
 def document(one: Workspace) -> dict[str, Any]:
     """A workspace without its secrets."""
     return {
@@ -125,6 +174,6 @@ def step_lines(steps: Sequence[SchemaStep]) -> list[str]:
     return [f"created in the CRM: {step.label}{'' if step.field else ' (object)'}" for step in made]
 
 
-for one in (add, list_, plan, provision):
+for one in (add, list_, plan, provision, views, workflow):
     workspace_group.add_command(one)
 COMMANDS = (workspace_group,)

@@ -7,6 +7,7 @@ until a person mends it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -64,8 +65,8 @@ def open_writer(tools: Tools, workspace: Workspace, lane: Lane) -> Writer:
     log.info("the CRM's data model was read again", version=there.version)
     with tools.database.transaction() as session:
         _remember(session, workspace.id, there)
-        workspace = workspaces.get(session, workspace.id)
-    return tools.open_writer(workspace, lane)
+        names = workspaces.get(session, workspace.id).crm_names
+    return tools.open_writer(replace(workspace, crm_names=names), lane)
 
 
 def _as_known(tools: Tools, workspace: Workspace) -> Workspace:

@@ -1,23 +1,19 @@
-"""What will be created in the CRM, and the agreement to it, which starts the first sync."""
+"""What is created in the CRM, and the agreement to it, which starts the first sync."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
-from itertools import groupby
-from typing import NamedTuple
 
 import flask
 from flask import Blueprint, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from connector.errors import ConnectorError, SchemaError
-from connector.ports import SchemaStep
+from connector.errors import ConnectorError, RefusedError, SchemaError
 from connector.sources.whop import scopes
 from connector.sources.whop.scopes import Scope
 from connector.store import overview
 from connector.store.connections import Connection
 from connector.sync import connecting, mirror, modelling, onboarding
-from connector.web import access, limits, present, shell, whop
+from connector.web import access, limits, plan_extras, plan_lines, present, shell, whop
+from connector.web.crm_links import CrmLinks
 from connector.web.views_connections import found_or_404
 
 blueprint = access.protect(Blueprint("plan", __name__))
@@ -27,24 +23,6 @@ AGREE_LIMIT = "10 per minute"
 _LOOKS = 40
 _PAUSE = 1.0
 _TRIES = 4
-
-
-class Line(NamedTuple):
-    """What happens to one object of the CRM."""
-
-    object: str
-    word: str
-    shape: str
-    tone: str
-    what: str
-    fields: str
-
-
-class Conflict(NamedTuple):
-    """What is in the way, with what to do in ``why``."""
-
-    where: str
-    why: str
 
 
 def _by_operator() -> str:
@@ -57,25 +35,32 @@ def show(id_: str) -> ResponseReturnValue:
     one = found_or_404(id_)
     if (there := _under_way(one)) is not None:
         return there
-    tools = shell.parts().tools
-    steps = modelling.plan(tools, g.workspace).steps
+    plan = modelling.plan(shell.parts().tools, g.workspace)
+    crm = CrmLinks(g.workspace)
     return render_template(
         "whop/plan.html",
         connection=one,
         title=present.company(one),
-        lines=list(_lines(steps)),
-        conflicts=[_conflict(step) for step in steps if step.do == "conflict"],
+        is_new=_is_new(one),
+        plan=plan,
+        lines=list(plan_lines.lines(plan.steps, crm)),
         missing=_missing(one),
+        extras=plan_extras.gathered(g.workspace, crm),
     )
 
 
 @blueprint.post("/connections/<id_>/plan")
 @limits.limiter.limit(AGREE_LIMIT, key_func=_by_operator)
 def agree(id_: str) -> ResponseReturnValue:
-    """Create what the plan showed, start the first sync and show it; a second click shows the same one."""
+    """Create what the plan showed; for a new company, start the first sync and show it.
+
+    A second click shows the same sync.
+    """
     one = found_or_404(id_)
     if (there := _under_way(one)) is not None:
         return there
+    if not _is_new(one):
+        return _create_only(one)
     mirror.check_may_run(one)
     parts = shell.parts()
     why = f"First sync, started by {g.operator.name}"
@@ -86,11 +71,53 @@ def agree(id_: str) -> ResponseReturnValue:
         if (there := _under_way(one)) is not None:
             return there
         raise
-    with parts.database.transaction() as session:
-        for what in ("plan_agreed", "sync_started"):
-            access.record(session, what, company=present.company(one), connection=one.id)
+    _record(one, "plan_agreed", "sync_started")
     shell.tell("The first sync has started", "You may close this page; it goes on by itself.")
     return flask.redirect(url_for("runs.show", run_id=run_id), 303)
+
+
+def _create_only(one: Connection) -> ResponseReturnValue:
+    _prepare()
+    _record(one, "plan_agreed")
+    shell.tell("Created in Twenty", "The next sync fills what is new.")
+    return flask.redirect(url_for(".show", id_=one.id), 303)
+
+
+@blueprint.post("/connections/<id_>/plan/workflow")
+@limits.limiter.limit(AGREE_LIMIT, key_func=_by_operator)
+def switch_workflow(id_: str) -> ResponseReturnValue:
+    """Pause the workflow that makes companies, or switch it on again."""
+    one, on = found_or_404(id_), request.form.get("on") == "yes"
+    workflows = shell.parts().openers.workflows(g.workspace)
+    found = workflows.for_new_people()
+    if found is not None and found.active != on:
+        try:
+            workflows.switch(found, on=on)
+        except RefusedError as error:
+            return _not_done(error, id_)
+        _record(one, "workflow_resumed" if on else "workflow_paused")
+        shell.tell("The workflow is on again" if on else "The workflow is paused", found.name)
+    return flask.redirect(url_for(".show", id_=id_), 303)
+
+
+@blueprint.post("/connections/<id_>/plan/views")
+@limits.limiter.limit(AGREE_LIMIT, key_func=_by_operator)
+def make_views(id_: str) -> ResponseReturnValue:
+    """Make the lists that are missing."""
+    one, parts = found_or_404(id_), shell.parts()
+    try:
+        made = parts.openers.views(g.workspace).make(parts.tools.mappings)
+    except RefusedError as error:
+        return _not_done(error, id_)
+    _record(one, "views_made")
+    shell.tell("The lists are in Twenty", ", ".join(view.name for view in made if view.at))
+    return flask.redirect(url_for(".show", id_=id_, _anchor="views"), 303)
+
+
+def _not_done(error: RefusedError, id_: str) -> ResponseReturnValue:
+    """Back to the plan, with what a person can do instead."""
+    shell.tell(str(error), error.remedy, tone="bad")
+    return flask.redirect(url_for(".show", id_=id_), 303)
 
 
 @blueprint.errorhandler(ConnectorError)
@@ -99,6 +126,17 @@ def failed(error: ConnectorError) -> ResponseReturnValue:
     id_ = (request.view_args or {}).get("id_", "")
     page = render_template("whop/unplanned.html", error=error, again=url_for(".show", id_=id_))
     return page, whop.status_of(error)
+
+
+def _is_new(one: Connection) -> bool:
+    """Whether it has never been synced to the end."""
+    return one.last_sync_at is None
+
+
+def _record(one: Connection, *what: str) -> None:
+    with shell.parts().database.transaction() as session:
+        for code in what:
+            access.record(session, code, company=present.company(one), connection=one.id)
 
 
 def _prepare() -> None:
@@ -143,29 +181,3 @@ def _under_way(one: Connection) -> ResponseReturnValue | None:
 def _missing(one: Connection) -> list[Scope]:
     lacks = connecting.missing(shell.parts().desk, one)
     return [scope for scope in scopes.needed(shell.parts().mappings) if scope.name in lacks]
-
-
-def _lines(steps: Sequence[SchemaStep]) -> Iterator[Line]:
-    for object_, group in groupby(steps, lambda step: step.object):
-        yield _line(object_, list(group))
-
-
-def _line(object_: str, steps: Sequence[SchemaStep]) -> Line:
-    label = shell.vocabulary().object(object_)
-    new = [step.field for step in steps if step.do == "create" and step.field]
-    wider = [step.field for step in steps if step.do == "options" and step.field]
-    names = ", ".join(shell.vocabulary().field(object_, name) for name in [*new, *wider])
-    told = [present.plural(len(new), "new field")] if new else []
-    told += [f"{present.plural(len(wider), 'field')} with new options"] if wider else []
-    if any(step.do == "create" and step.field is None for step in steps):
-        return Line(label, "New object", "created", "ok", ", ".join(["new object", *told]), names)
-    if told:
-        return Line(label, "New fields", "created", "ok", ", ".join(told), names)
-    if all(step.do == "conflict" for step in steps):
-        return Line(label, "In the way", "failed", "bad", "see below", "")
-    return Line(label, "Right", "success", "ok", "nothing to create", "")
-
-
-def _conflict(step: SchemaStep) -> Conflict:
-    label = shell.vocabulary().object(step.object)
-    return Conflict(f"{label} · {step.field}" if step.field else label, step.why)

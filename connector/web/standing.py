@@ -50,6 +50,12 @@ class Standing(NamedTuple):
         return url_for("plan.show", id_=self.connection.id) if self._is_new and known else ""
 
     @property
+    def plan(self) -> str:
+        """Where it stands what there is in the CRM for it."""
+        known = "plan.show" in current_app.view_functions
+        return url_for("plan.show", id_=self.connection.id) if self.usable and known else ""
+
+    @property
     def _is_new(self) -> bool:
         return self.connection.last_sync_at is None and not self.health.known
 

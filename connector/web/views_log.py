@@ -10,6 +10,7 @@ from connector.store import connections, logbook, overview
 from connector.store.paging import Leaf
 from connector.store.runs import LogEntry
 from connector.web import access, downloads, error_registry, filters, present, shell
+from connector.web.crm_links import CrmLinks
 
 blueprint = access.protect(Blueprint("log", __name__))
 
@@ -62,5 +63,5 @@ def shown(leaf: Leaf[LogEntry]) -> dict[str, Any]:
         "error_of": error_registry.entry,
         "here": filters.here,
         "args": filters.word,
-        "crm_url": g.workspace.crm_url.rstrip("/"),
+        "crm": CrmLinks(g.workspace),
     }

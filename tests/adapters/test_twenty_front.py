@@ -16,7 +16,7 @@ MANY = {"isMultiWorkspaceEnabled": True, "defaultSubdomain": "app", "frontDomain
 def test_a_server_of_one_workspace_has_its_pages_where_people_sign_in():
     with a_sandbox() as sandbox:
         assert front.find(sandbox.client) == sandbox.url
-        sandbox.control("POST", "oauth", {"front_url": "https://crm.example.com"})
+        sandbox.control("POST", "server", {"front_url": "https://crm.example.com"})
 
         assert front.find(sandbox.client) == "https://crm.example.com"
 
@@ -24,7 +24,7 @@ def test_a_server_of_one_workspace_has_its_pages_where_people_sign_in():
 def test_a_workspace_of_many_has_a_host_of_its_own():
     with a_sandbox() as sandbox:
         change = {"multi_workspace": True, "front_url": "http://app.crm.example:3000"}
-        sandbox.control("POST", "oauth", change)
+        sandbox.control("POST", "server", change)
 
         assert front.find(sandbox.client) == "http://acme.crm.example:3000"
 
@@ -32,7 +32,7 @@ def test_a_workspace_of_many_has_a_host_of_its_own():
 @pytest.mark.parametrize("many", [True, False])
 def test_an_older_server_that_tells_nothing_is_not_guessed_at(many: bool):
     with a_sandbox() as sandbox:
-        sandbox.control("POST", "oauth", {"oauth": False, "multi_workspace": many})
+        sandbox.control("POST", "server", {"oauth": False, "multi_workspace": many})
 
         assert front.find(sandbox.client) == ""
 

@@ -507,7 +507,7 @@ def test_nothing_secret_is_logged_on_the_way(site: Site, browser: Browser) -> No
 def test_the_plan_tells_object_by_object_what_is_created(browser: Browser) -> None:
     text = unescape(browser.get(browser.connect()).text)
 
-    assert "new object" in text
+    assert "New object" in text
     assert "Whop product" in text
     assert "new fields" in text
     assert "we never rename or remove" in text

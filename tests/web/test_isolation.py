@@ -147,6 +147,7 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         **dict.fromkeys(("next", "back"), "/runs"),
         **dict.fromkeys(("status", "type", "result", "reason", "object", "q", "day", "after"), ""),
         "idle": "show",
+        "on": "yes",
     }
 
 
