@@ -25,7 +25,8 @@ from connector.crms.twenty.writer import DEFAULT_BATCH, TwentyWriter
 from connector.errors import ReconnectError, SettingError
 from connector.mapping_files import MappingSet, load_all
 from connector.outbound import AllowList, Door, OutboundSession
-from connector.ports import Budget, Lane, Reader, SchemaKeeper, Views, Workflows, Writer
+from connector.ports import Budget, Lane, Reader, Writer
+from connector.ports.crm_model import SchemaKeeper, Views, Workflows
 from connector.sources.whop import Session, budgeted, headers, scopes
 from connector.sources.whop.budgeted import BudgetedSession
 from connector.sources.whop.catalogue import CATALOGUE as WHOP

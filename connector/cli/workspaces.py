@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from connector.cli import base
-from connector.ports import SchemaPlan, SchemaStep
+from connector.ports.crm_model import SchemaPlan, SchemaStep
 from connector.store import workspaces
 from connector.store.workspaces import Workspace
 from connector.sync import modelling, onboarding

@@ -16,7 +16,8 @@ import structlog
 from connector.core.mapping import Mapping
 from connector.core.outcomes import Result, as_json, sum_of
 from connector.errors import ConnectorError, ReconnectError, RefusedError, SchemaError, TryLaterError
-from connector.ports import Clock, JobQueue, Lane, Reader, SchemaKeeper, Writer
+from connector.ports import Clock, JobQueue, Lane, Reader, Writer
+from connector.ports.crm_model import SchemaKeeper
 from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Database, Session

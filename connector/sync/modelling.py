@@ -14,7 +14,8 @@ import structlog
 
 from connector.core.naming import Names
 from connector.errors import SchemaError
-from connector.ports import Lane, SchemaPlan, SchemaStep, Writer
+from connector.ports import Lane, Writer
+from connector.ports.crm_model import SchemaPlan, SchemaStep
 from connector.store import links, workspaces
 from connector.store.db import Session
 from connector.store.workspaces import Workspace

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import structlog
 
 from connector.errors import ConnectorError
-from connector.ports import CrmView, Workflow
+from connector.ports.crm_model import CrmView, Workflow
 from connector.store.workspaces import Workspace
 from connector.web import shell
 from connector.web.crm_links import CrmLinks

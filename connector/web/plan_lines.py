@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from connector.ports import SchemaStep
+from connector.ports.crm_model import SchemaStep
 from connector.web import present, shell
 from connector.web.crm_links import CrmLinks
 

@@ -16,7 +16,7 @@ from connector.crms.twenty import drift
 from connector.crms.twenty.fields import CATALOGUE, TYPES
 from connector.crms.twenty.model import Field, Model, Object
 from connector.crms.twenty.wants import Want, new_options
-from connector.ports import SchemaStep
+from connector.ports.crm_model import SchemaStep
 
 _AGAIN = "Then check again."
 

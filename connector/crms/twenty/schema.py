@@ -16,7 +16,7 @@ from connector.crms.twenty.model import Model
 from connector.crms.twenty.refusals import Refusal
 from connector.crms.twenty.wants import Want, field_body, new_options, object_body, wanted
 from connector.errors import ReconnectError, SchemaError
-from connector.ports import SchemaPlan, SchemaStep
+from connector.ports.crm_model import SchemaPlan, SchemaStep
 
 RIGHT = "Data model"
 

@@ -20,7 +20,7 @@ from connector.crms.twenty.columns import AS_WRITTEN
 from connector.crms.twenty.model import Field, Model, Object
 from connector.crms.twenty.refusals import Kind, Refusal
 from connector.errors import ReconnectError, RefusedError, SchemaError
-from connector.ports import CrmView
+from connector.ports.crm_model import CrmView
 
 _NAMESPACE = uuid.UUID("5b0f6d0c-9a53-5d1e-8f57-6c1f0f0c7e21")
 _GENERATIONS = 20

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from connector.crms.twenty.client import TwentyClient
 from connector.errors import ReconnectError, RefusedError, SchemaError, TryLaterError
-from connector.ports import Workflow
+from connector.ports.crm_model import Workflow
 
 NAME = "Create company when adding a new person"
 

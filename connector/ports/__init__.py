@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple, Protocol
 
 from connector.core.events import Told
 from connector.core.mapping import Mapping
-from connector.core.naming import Names
 from connector.core.outcomes import WriteResult
 from connector.core.plan import Found, PlannedWrite
 from connector.core.records import BadRecord, Page, Ref, SourceRecord
@@ -55,52 +54,6 @@ class CrmAccount:
     schema_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaStep:
-    """One line of the schema plan.
-
-    ``do`` is create, options (some are added to a choice field), unique (a field is made so), right, drifted
-    (a person changed it; left alone) or conflict. ``why`` says what is found, ``todo`` what a person can do
-    about it, ``at`` the path of the CRM's page on which.
-    """
-
-    do: str
-    object: str
-    field: str | None
-    type: str
-    label: str
-    why: str = ""
-    todo: str = ""
-    at: str = ""
-
-    @property
-    def changes(self) -> bool:
-        """Whether carrying it out changes the CRM."""
-        return self.do in ("create", "options", "unique")
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaPlan:
-    """The data model beside the mappings. ``version`` is that of the model before it was read, ``names`` what
-    is called how in it, and ``lacks`` the right that the credential would need and does not have.
-    """
-
-    steps: tuple[SchemaStep, ...]
-    names: Names
-    version: int
-    lacks: str = ""
-
-    @property
-    def changes(self) -> tuple[SchemaStep, ...]:
-        """What is to be created or widened."""
-        return tuple(step for step in self.steps if step.changes)
-
-    @property
-    def conflicts(self) -> tuple[SchemaStep, ...]:
-        """What only a person can solve."""
-        return tuple(step for step in self.steps if step.do == "conflict")
-
-
 Lane = Literal["webhook", "incremental", "full"]
 """Who goes first where requests are short, the most urgent first."""
 
@@ -129,30 +82,6 @@ class Budget(Protocol):
     def refused(self, limit: Limit | None) -> None:
         """The service refused a request for its limit, which it named or did not."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Workflow:
-    """An automation of the CRM. ``version_id`` is what is switched, ``at`` the path of its page."""
-
-    id: str
-    name: str
-    version_id: str
-    active: bool
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
-class CrmView:
-    """A list in the CRM that shows some of our records. ``at`` is the path of its page, empty before it is
-    made; ``lacks`` names what the CRM does not have for it yet.
-    """
-
-    name: str
-    object: str
-    about: str
-    at: str = ""
-    lacks: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
@@ -257,49 +186,6 @@ class Writer(Protocol):
         Raises TryLaterError or ReconnectError when what was written is not known for all of them: doing
         the same again is safe.
         """
-        ...
-
-
-class SchemaKeeper(Protocol):
-    """Brings a CRM workspace's data model in line with the mappings."""
-
-    def plan(self, mappings: Collection[Mapping]) -> SchemaPlan:
-        """Compare, touching nothing. A credential that may not change the data model still gets a plan."""
-        ...
-
-    def apply(self, mappings: Collection[Mapping]) -> SchemaPlan:
-        """Create what is missing, and say what was done; safe to repeat.
-
-        Raises SchemaError naming every conflict, ReconnectError when the credential lacks the right.
-        """
-        ...
-
-    def front(self) -> str:
-        """The origin of the CRM's pages; empty where it does not tell."""
-        ...
-
-
-class Workflows(Protocol):
-    """The CRM's own automations that our writes set off."""
-
-    def for_new_people(self) -> Workflow | None:
-        """The one that makes a company for every new person; None where there is none."""
-        ...
-
-    def switch(self, workflow: Workflow, *, on: bool) -> None:
-        """Raises RefusedError (code ``crm_workflow``) where the credential may not."""
-        ...
-
-
-class Views(Protocol):
-    """Lists in the CRM that are made on request."""
-
-    def look(self, mappings: Collection[Mapping]) -> list[CrmView]:
-        """Those that can be made, with what there is of them."""
-        ...
-
-    def make(self, mappings: Collection[Mapping]) -> list[CrmView]:
-        """Make what is missing; safe to repeat. Raises RefusedError where the credential may not."""
         ...
 
 
