@@ -15,6 +15,7 @@ from connector.store.db import Session
 from connector.store.reviews import Review
 from connector.sync import deciding
 from connector.web import access, filters, present, reviewing, shell
+from connector.web.crm_links import CrmLinks
 
 blueprint = access.protect(Blueprint("review", __name__))
 
@@ -54,7 +55,7 @@ def show(review_id: int) -> str:
         company=present.company(connection),
         left=left,
         rows=reviewing.side_by_side(one, shell.vocabulary()),
-        crm_url=g.workspace.crm_url.rstrip("/"),
+        crm=CrmLinks(g.workspace),
         **_words(),
     )
 
