@@ -517,6 +517,17 @@ def test_what_was_deleted_before_a_refused_batch_is_not_sent_again(sandbox: Sand
     assert row is None if destroyed else row["deletedAt"]
 
 
+def test_a_row_that_is_to_be_restored_is_so_though_its_batch_was_refused(sandbox: Sandbox):
+    writes, changes = opportunities_with_a_dead_contact(sandbox, 0)
+    sandbox.trash("opportunities", writes[5].crm_id)
+    changes[5] = changes[5]._replace(restores=True)
+
+    results = sandbox.apply(OPPORTUNITY, *changes)
+
+    assert codes(results) == ["crm_parent_gone", None, None, None, None, None]
+    assert sandbox.stored("opportunities")[writes[5].crm_id]["deletedAt"] is None
+
+
 def test_two_changes_of_one_row_go_one_after_the_other(sandbox: Sandbox):
     """Two members whom somebody merged in the CRM are one row there."""
     writes = people(3)

@@ -95,8 +95,8 @@ class Culprits:
         if own is None:  # sent again, an update would make an empty row
             lost = write.action is Action.UPDATE
         else:
-            lost = own.deleted
-            if not lost and _holds(own, write):
+            lost = own.deleted and not write.restores
+            if not own.deleted and _holds(own, write):
                 return WriteResult(write.ref, own.id, own.created_at, own.updated_at)
         if lost:
             return gone(write)
