@@ -14,6 +14,7 @@ from redis import Redis
 
 from connector import __version__, budget, config, jobqueue, logs
 from connector.budget import Budgets, Slots, Standing, Terms
+from connector.cache import Cache
 from connector.config import Settings
 from connector.core.naming import Names
 from connector.crms.twenty.client import LIMITS, TwentyClient
@@ -32,6 +33,7 @@ from connector.sources.whop.budgeted import BudgetedSession
 from connector.sources.whop.catalogue import CATALOGUE as WHOP
 from connector.sources.whop.oauth import App, WhopOAuth
 from connector.sources.whop.reader import WhopReader
+from connector.sources.whop.remembered import Remembered
 from connector.sources.whop.renewing import RenewingSession
 from connector.sources.whop.vocabulary import NewWords
 from connector.store.connections import Connection
@@ -127,8 +129,9 @@ def build(
         lease=timedelta(seconds=settings.http_connect_timeout_seconds + settings.http_read_timeout_seconds)
         + _SLACK,
     )
-    budgets = Budgets(budget.client(settings.redis_url), pause=pause, tick=tick)
-    openers = Openers(settings, door, vault, pause, keeper, budgets)
+    quick = budget.client(settings.redis_url)
+    budgets = Budgets(quick, pause=pause, tick=tick)
+    openers = Openers(settings, door, vault, pause, keeper, budgets, Cache(quick, tick))
     tools = Tools(
         database=database,
         mappings=tuple(loaded),
@@ -183,6 +186,7 @@ class Openers:
     pause: Callable[[float], None]
     keeper: tokens.Keeper
     budgets: Budgets
+    cache: Cache
     new_words: NewWords = field(default_factory=NewWords)
 
     def reader(self, connection: Connection, lane: Lane = "full") -> Reader:
@@ -193,7 +197,8 @@ class Openers:
             raise ReconnectError("This connection was disconnected.", code="whop_disconnected")
         binding = secret_binding(connection.workspace_id, connection.id)
         session = self._whop(self.vault.open(connection.secret_sealed, bound_to=binding))
-        return self._whop_reader(self._budgeted(session, connection, lane), connection.company_id)
+        shared = self._budgeted(session, connection, lane)
+        return self._whop_reader(shared, connection.company_id, remembered=self._remembered(connection))
 
     def reader_for(self, key: str, company_id: str | None) -> Reader:
         """The source side for a credential that is not kept yet."""
@@ -212,7 +217,8 @@ class Openers:
             shut_out=lambda token: tokens.shut_out(self.keeper, connection, token),
         )
         shared = self._budgeted(session, connection, lane)
-        return self._whop_reader(shared, connection.company_id, of_person=True)
+        remembered = self._remembered(connection)
+        return self._whop_reader(shared, connection.company_id, of_person=True, remembered=remembered)
 
     def _budgeted(self, session: Session, connection: Connection, lane: Lane) -> Session:
         """Whop counts by credential and operation; a connection has one credential at a time."""
@@ -224,10 +230,25 @@ class Openers:
     def _whop(self, credential: str) -> Session:
         return _whop(self.settings, self.door, credential)
 
-    def _whop_reader(self, session: Session, company_id: str | None, *, of_person: bool = False) -> Reader:
+    def _remembered(self, connection: Connection) -> Remembered:
+        return Remembered(self.cache, connection.id)
+
+    def _whop_reader(
+        self,
+        session: Session,
+        company_id: str | None,
+        *,
+        of_person: bool = False,
+        remembered: Remembered | None = None,
+    ) -> Reader:
         size = self.settings.whop_sync_batch_size
         return WhopReader(
-            session, company_id=company_id, page_size=size, of_person=of_person, new_words=self.new_words
+            session,
+            company_id=company_id,
+            page_size=size,
+            of_person=of_person,
+            new_words=self.new_words,
+            remembered=remembered,
         )
 
     def writer(self, workspace: Workspace, lane: Lane) -> Writer:

@@ -8,7 +8,7 @@ import click
 
 from connector import logs
 from connector.cli import base
-from connector.cli.bench import crm, pages, sync
+from connector.cli.bench import crm, pages, source, sync
 from connector.cli.bench.pages import Work
 
 _ENTRIES = click.IntRange(5_000)  # with fewer, some pages would have nothing to show
@@ -77,7 +77,23 @@ def crm_command(people: int, opportunities: int, only: tuple[str, ...], *, as_js
         sys.exit(base.FAILED)
 
 
+@base.command("source")
+@click.option("--members", type=click.IntRange(100), default=5_000, show_default=True)
+@click.option("--memberships", type=click.IntRange(100), default=10_000, show_default=True)
+def source_command(members: int, memberships: int, *, as_json: bool) -> None:
+    """What reading Whop costs, beside parsing the same pages alone.
+
+    Example: flask bench source --memberships 2000
+    """
+    logs.configure("WARNING", "auto")
+    report = source.bench(members, memberships)
+    base.show(report.document(), report.lines(), as_json=as_json)
+    if not report.met:
+        sys.exit(base.FAILED)
+
+
 bench_group.add_command(sync_command)
+bench_group.add_command(source_command)
 bench_group.add_command(crm_command)
 bench_group.add_command(pages_command)
 COMMANDS = (bench_group,)

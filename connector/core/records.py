@@ -36,9 +36,8 @@ class Ref(NamedTuple):
         return f"{self.kind} {self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRecord:
-    """One record in canonical form.
+class SourceRecord(NamedTuple):
+    """One record in canonical form; a tuple, because one is made of everything that is read.
 
     ``fields`` has the names of the source's current dialect; a name that is absent is unknown, a value
     of None is empty. Times are ISO 8601 text in UTC with milliseconds and ``Z``, so they compare as text.

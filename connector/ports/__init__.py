@@ -107,6 +107,14 @@ class Reader(Protocol):
         """What the body of a webhook tells. Raises BadRecordError for what is no event of this company."""
         ...
 
+    def parents(self, kind: str, ids: Sequence[str]) -> dict[str, SourceRecord | BadRecord]:
+        """The same for what other records point at: it may be a while old."""
+        ...
+
+    def forget(self, kind: str, ids: Sequence[str]) -> None:
+        """These changed, an event says: what is remembered of them is not to be used any more."""
+        ...
+
 
 class TokenClient(Protocol):
     """Speaks OAuth with a source. No method sends anything twice: codes and refresh tokens work once."""

@@ -101,7 +101,7 @@ def _born(scope: Scope, rule: LinkRule, refs: list[Ref]) -> dict[Ref, Link]:
 
 def _fetch_parents(scope: Scope, rule: LinkRule, missing: Sequence[Ref], bring_in: BringIn) -> None:
     """Bring absent parents into the CRM first; one that the source does not have stays absent."""
-    fetched = scope.reader.fetch(rule.kind, [ref.id for ref in missing])
+    fetched = scope.reader.parents(rule.kind, [ref.id for ref in missing])
     mapping = _mapping_of(scope, rule)
     wanted = tuple(record for record in fetched.values() if not _is_left_out(record, mapping))
     if wanted:

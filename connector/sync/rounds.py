@@ -122,6 +122,7 @@ def _owed(round_: _Round, kept: Sequence[Sale], refs: Sequence[Ref]) -> dict[Ref
 def _bring(round_: _Round, mapping: core.Mapping, told: Sequence[Told], owing: Mapping[Ref, None]) -> None:
     scope = round_.scope
     refs = list({one.ref: None for one in told if one.ref is not None})
+    scope.reader.forget(mapping.kind, [ref.id for ref in refs])
     work = newest(told, _known(scope, mapping, refs))
     for ref in owing:
         if ref not in work.use:

@@ -361,21 +361,44 @@ def test_a_value_that_goes_with_a_permission_is_unknown_and_not_empty(whop: Sand
 # --- how much is asked ---
 
 
+class InProcess:
+    """A session of a sandbox in this process, with dials of its own."""
+
+    def __init__(self, **sizes: int) -> None:
+        self.app = create_app(seed=SEED, **sizes)
+        self.parts = self.app.extensions["whop"]
+        self.http = self.app.test_client()
+
+    def request(self, method: str, path: str, /, *, params: Any = None, headers: Any = None) -> Any:
+        sent = {"Authorization": f"Bearer {self.parts.keyring.main}", **(headers or {})}
+        answer = self.http.open(f"/api/v1{path}", method=method, query_string=params, headers=sent)
+        return OutboundResponse(
+            answer.status_code, CaseInsensitiveDict(answer.headers), answer.data, "https://whop.example"
+        )
+
+    def reader(self, page_size: int = 100) -> WhopReader:
+        return WhopReader(self, company_id=self.parts.world.home.company.id, page_size=page_size)
+
+
 def test_ten_thousand_memberships_are_read_in_a_hundred_lists() -> None:
-    app = create_app(members=9_000, memberships=10_000, seed=SEED)
-    client = app.test_client()
+    whop = InProcess(members=9_000, memberships=10_000)
 
-    class InProcess:
-        def request(self, method: str, path: str, /, *, params: Any = None, headers: Any = None) -> Any:
-            key = app.extensions["whop"].keyring.main
-            sent = {"Authorization": f"Bearer {key}", **(headers or {})}
-            answer = client.open(f"/api/v1{path}", method=method, query_string=params, headers=sent)
-            return OutboundResponse(
-                answer.status_code, CaseInsensitiveDict(answer.headers), answer.data, "https://whop.example"
-            )
-
-    company = app.extensions["whop"].world.home.company.id
-    found = records(WhopReader(InProcess(), company_id=company), "membership")
+    found = records(whop.reader(), "membership")
 
     assert len({record.ref for record in found}) == 10_000
-    assert app.extensions["whop"].stats.requests["GET /memberships"] <= 101
+    assert whop.parts.stats.requests["GET /memberships"] <= 101
+
+
+def test_what_changes_or_goes_while_it_is_read_makes_no_gap() -> None:
+    whop = InProcess(members=120)
+    ids = [record.ref.id for record in records(whop.reader(), "member")]
+    pages = iter(whop.reader(page_size=50).pages("member", None))
+    first = [item.ref.id for item in next(pages).items]
+
+    whop.http.delete(f"/sandbox/records/members/{first[3]}")
+    whop.http.delete(f"/sandbox/records/members/{ids[60]}")
+    whop.http.patch(f"/sandbox/records/members/{ids[70]}", json={"phone_number": "+4712345678"})
+    rest = [item for page in pages for item in page.items]
+
+    assert [*first, *(item.ref.id for item in rest)] == [id_ for id_ in ids if id_ != ids[60]]
+    assert next(item for item in rest if item.ref.id == ids[70]).fields["phone_number"] == "+4712345678"

@@ -168,6 +168,9 @@ class LateReader:
     def may_read(self, kind: str) -> bool:
         return bool(self._reader.may_read(kind))
 
+    def parents(self, kind: str, ids: Sequence[str]) -> Any:
+        return self._reader.parents(kind, ids)
+
 
 def with_late(tools: Tools, late: Collection[str]) -> Tools:
     """The tools with a reader that lists these records too late."""

@@ -418,6 +418,9 @@ class Repeating:
     def may_read(self, kind: str) -> bool:
         return self._reader.may_read(kind)
 
+    def parents(self, kind: str, ids: Sequence[str]) -> Any:
+        return self._reader.parents(kind, ids)
+
 
 @on_sqlite
 def test_a_record_on_two_pages_is_written_once_and_told_as_duplicate(scene: Scene) -> None:

@@ -48,7 +48,7 @@ class Copy:
         query = f"mutation($data:[{type_}CreateInput!]!){{{name}(data:$data){{id createdAt updatedAt}}}}"
         rows: list[Json] = []
         copied = 0
-        for record in _records(self.http, self.spec, kind):
+        for record in records(self.http, self.spec, kind):
             rows.append(make(record))
             if len(rows) == _BATCH:
                 copied += _post(self.http, self.spec, query, rows)
@@ -120,7 +120,13 @@ def main(spec: Json) -> None:
     sys.stdout.write(json.dumps({"records": copied, "cpu_seconds": cpu}))
 
 
-def _records(http: requests.Session, spec: Json, kind: str) -> Iterator[Json]:
+def session() -> requests.Session:
+    """What it speaks HTTP with."""
+    return requests.Session()
+
+
+def records(http: requests.Session, spec: Json, kind: str) -> Iterator[Json]:
+    """Every record of a kind, as anybody would read them."""
     headers = {"Authorization": f"Bearer {spec['whop_key']}", "Api-Version-Date": "2026-10-15-1"}
     fields = {"first": "100", "account_id": spec["company"]}
     while True:

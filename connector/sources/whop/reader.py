@@ -21,6 +21,7 @@ from .catalogue import CATALOGUE
 from .granted import PERMISSIONS, Grants, looks_withheld
 from .normalise import SOURCE, is_id, normalise, owner
 from .payloads import told
+from .remembered import Remembered
 from .shapes import bad_value
 from .vocabulary import NewWords
 
@@ -50,6 +51,7 @@ class WhopReader:
         page_size: int = 100,
         of_person: bool = False,
         new_words: NewWords | None = None,
+        remembered: Remembered | None = None,
     ) -> None:
         self._session = session
         self._of_person = of_person
@@ -57,6 +59,7 @@ class WhopReader:
         self._page_size = page_size
         self._grants = Grants(session, of_person=of_person)
         self._new_words = new_words or NewWords()
+        self._remembered = remembered
 
     def account(self) -> SourceAccount:
         """The company behind the credential, and the permissions that it lacks.
@@ -99,6 +102,18 @@ class WhopReader:
                 withheld = self._grants.still_withheld(kind, company)
             yield Page(tuple(self._listed(kind, item, company, withheld) for item in items), cursor, last)
 
+    def parents(self, kind: str, ids: Sequence[str]) -> dict[str, Item]:
+        """The records of these ids as they were a while ago, where they are remembered, or else fetched."""
+        known: dict[str, Item] = {}
+        if self._remembered is not None:
+            known |= self._remembered.find(kind, list(dict.fromkeys(ids)))
+        return known | self.fetch(kind, [id_ for id_ in ids if id_ not in known])
+
+    def forget(self, kind: str, ids: Sequence[str]) -> None:
+        """Remember these no longer: an event tells that they changed."""
+        if self._remembered is not None:
+            self._remembered.forget(kind, ids)
+
     def fetch(self, kind: str, ids: Sequence[str]) -> dict[str, Item]:
         """The records of these ids, by the ids that were asked for; one that Whop answers with 404 is absent.
 
@@ -109,8 +124,12 @@ class WhopReader:
         if not ids:
             return {}
         asked = list(dict.fromkeys(ids))
-        if kind == "user":
-            return self._people(asked)
+        found = self._people(asked) if kind == "user" else self._records(kind, asked)
+        if self._remembered is not None:
+            self._remembered.keep(kind, found)
+        return found
+
+    def _records(self, kind: str, asked: Sequence[str]) -> dict[str, Item]:
         path, company = _path(kind), self._company()
         withheld = self._grants.withheld(kind, company)
         of_users = [id_ for id_ in asked if kind == "member" and id_.startswith("user_")]

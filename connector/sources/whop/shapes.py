@@ -28,6 +28,7 @@ _CLASSES: Final[Mapping[ValueType, frozenset[type]]] = {
 #: What JSON is made of, for the names that a shape does not have.
 _ANY: Final[frozenset[type]] = frozenset().union(*_CLASSES.values())
 _MOST_FITTING: Final = 1_000
+_MOST_NAMES: Final = 20
 _WORDS: Final[Mapping[ValueType, str]] = {
     "text": "text",
     "id": "an id",
@@ -51,8 +52,8 @@ class Shape:
     money: tuple[str, ...]
     amounts: tuple[str, ...]
     parts: tuple[tuple[str, Shape], ...]
-    #: Names with their types, as they fitted before: nearly every item of a page has the same.
-    fitting: set[tuple[object, ...]] = field(default_factory=set, compare=False)
+    #: Types by names, as they fitted before: nearly every item of a page has the same.
+    fitting: dict[tuple[str, ...], set[tuple[type, ...]]] = field(default_factory=dict, compare=False)
 
 
 def compiled(paths: Mapping[str, ValueType], never_null: frozenset[str] = frozenset()) -> Shape:
@@ -83,19 +84,27 @@ def check(item: Mapping[str, Any], shape: Shape, at: str = "") -> None:
 
     Names that the shape does not have pass, and so does every text: enums are open on Whop.
     """
-    signature = (*item, *map(type, item.values()))
-    if signature not in shape.fitting:
+    types = tuple(map(type, item.values()))
+    if types not in shape.fitting.get(tuple(item), ()):
         _check_types(item, shape, at)
-        if len(shape.fitting) < _MOST_FITTING:
-            shape.fitting.add(signature)
+        _remember(shape, tuple(item), types)
     for name in shape.money:
         value = item.get(name)
-        if value is not None and not _is_money(value):
+        if value is not None and not (
+            value.get("amount").__class__ is str and value.get("currency").__class__ is str
+        ):
             raise bad_value(at + name, _WORDS["money"], value)
     for name, part in shape.parts:
         value = item.get(name)
         if value:
             check(value, part, f"{at}{name}.")
+
+
+def _remember(shape: Shape, names: tuple[str, ...], types: tuple[type, ...]) -> None:
+    if len(shape.fitting) < _MOST_NAMES:
+        known = shape.fitting.setdefault(names, set())
+        if len(known) < _MOST_FITTING:
+            known.add(types)
 
 
 def _check_types(item: Mapping[str, Any], shape: Shape, at: str) -> None:
@@ -105,26 +114,22 @@ def _check_types(item: Mapping[str, Any], shape: Shape, at: str) -> None:
             raise bad_value(at + name, _WORDS[shape.types.get(name, "object")], value)
 
 
-def _is_money(value: dict[str, Any]) -> bool:
-    return value.get("amount").__class__ is str and value.get("currency").__class__ is str
-
-
 def changed(item: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
     """What of a checked item is not in canonical form yet, in it. Raises BadRecordError."""
     found: dict[str, Any] = {}
+    get = item.get
     for name in shape.times:
-        value = item.get(name)
-        if value is None:
-            continue
-        try:
-            canonical = canonical_time(value)
-        except ValueError:
-            raise bad_value(name, _WORDS["time"], value) from None
-        if canonical is not value:
-            found[name] = canonical
+        value = get(name)
+        if value is not None:
+            try:
+                canonical = canonical_time(value)
+            except ValueError:
+                raise bad_value(name, _WORDS["time"], value) from None
+            if canonical is not value:
+                found[name] = canonical
     for name in shape.amounts:
-        if item.get(name) is not None:
-            found[name] = _priced(name, item[name], item.get("currency"))
+        if get(name) is not None:
+            found[name] = _priced(name, item[name], get("currency"))
     return found
 
 
