@@ -59,6 +59,6 @@ def with_sums(scope: Scope, mapping: Mapping, pages: Sequence[Page]) -> Sequence
     def added(item: Any) -> Any:
         if not isinstance(item, SourceRecord):
             return item
-        return replace(item, fields={**item.fields, "payments": roll_up(found.get(item.ref.id, ()))})
+        return item._replace(fields={**item.fields, "payments": roll_up(found.get(item.ref.id, ()))})
 
     return [replace(page, items=tuple(map(added, page.items))) for page in pages]

@@ -343,6 +343,20 @@ def test_rows_that_go_with_a_permission_are_no_end(whop: Sandbox) -> None:
         list(pages)
 
 
+@pytest.mark.parametrize(
+    ("left", "code"), [(["plan:basic:read"], "whop_scope"), ([], "whop_unseen")], ids=["scope", "company"]
+)
+def test_rows_that_go_silently_are_no_end_either(whop: Sandbox, left: list[str], code: str) -> None:
+    pages = whop.reader(page_size=100).pages("membership", None)
+    next(iter(pages))
+
+    whop.control("POST", "/keys", {"do": "restrict", "permissions": left, "quiet": True})
+
+    with pytest.raises(ReconnectError) as raised:
+        list(pages)
+    assert raised.value.code == code
+
+
 def test_a_value_that_goes_with_a_permission_is_unknown_and_not_empty(whop: Sandbox) -> None:
     true = {one["id"]: one for one in whop.true_records("member")}
     pages = iter(whop.reader(page_size=100).pages("member", None))

@@ -110,14 +110,13 @@ def companies(name: str | None = None) -> Response:
 
 def listing(kind: str) -> Response:
     """GET /{kind}: one page."""
+    if caller().quiet and PERMISSIONS[kind] not in caller().permissions:
+        return _nothing()
     caller().need(PERMISSIONS[kind])
     query = lists.parse(kind, request.args.to_dict(flat=False), legacy=g.legacy)
     table, shelf = _accounts() if kind == "accounts" else source(kind)
     if table is None:
-        empty = dict.fromkeys(("end_cursor", "start_cursor"))
-        return answer(
-            {"data": [], "page_info": {**empty, "has_next_page": False, "has_previous_page": False}}
-        )
+        return _nothing()
     selections: lists.Selections = current_app.extensions["whop"].selections
     places = selections.places(query, shelf, table)
     page = lists.page(query, table, places)
@@ -141,6 +140,12 @@ def paged(rows: list[Record]) -> Response:
         "has_previous_page": start > 0,
     }
     return answer({"data": chosen, "page_info": info})
+
+
+def _nothing() -> Response:
+    """A page with nothing on it."""
+    info: Record = {"end_cursor": None, "start_cursor": None}
+    return answer({"data": [], "page_info": {**info, "has_next_page": False, "has_previous_page": False}})
 
 
 def _shelf_of(kind: str, record: Record, shelf: Shelf) -> Shelf:

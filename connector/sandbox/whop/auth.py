@@ -39,7 +39,8 @@ class Credential:
     """Who calls. ``kind`` is account, app or user; ``state`` live, expired or revoked.
 
     ``accounts`` are the companies within reach; empty stands for the first one. ``key`` is what requests
-    are counted by. ``pin`` is the version of requests that name none.
+    are counted by. ``pin`` is the version of requests that name none. ``quiet``: a list that it may not
+    read is empty instead of refused.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Credential:
     state: str = "live"
     accounts: frozenset[str] = frozenset()
     pin: str = errors.VERSIONS[-1]
+    quiet: bool = False
 
     def need(self, permission: str) -> None:
         """Raise the 403 of the API when the permission is missing."""

@@ -64,13 +64,14 @@ def keys() -> Response:
     """POST /sandbox/keys: ``do`` is issue, restrict, pin, expire, revoke, restore or reset.
 
     ``key`` names the credential (default: the company's), ``permissions`` what
-    it may do (issue, restrict), ``kind`` what is issued: account, app or user.
+    it may do (issue, restrict; ``quiet``: its lists are empty instead of refused),
+    ``kind`` what is issued: account, app or user.
     """
     wanted, ring = body(), parts().keyring
     key, permissions = wanted.get("key", ring.main), frozenset(wanted.get("permissions", ()))
     acts: dict[str, Callable[[], Any]] = {
         "issue": lambda: ring.issue(wanted.get("kind", "user"), permissions),
-        "restrict": lambda: ring.change(key, permissions=permissions),
+        "restrict": lambda: ring.change(key, permissions=permissions, quiet=bool(wanted.get("quiet", False))),
         "pin": lambda: ring.change(key, pin=wanted["version"]),
         "expire": lambda: ring.change(key, state="expired"),
         "revoke": lambda: ring.change(key, state="revoked"),
