@@ -103,6 +103,15 @@ def test_memberships_and_what_is_absent_are_not_remembered() -> None:
     assert store == {}
 
 
+def test_what_could_not_be_read_is_not_remembered() -> None:
+    session, store = Recorded(), Kept()
+    name = ada(session, status=3)
+
+    assert name in reader(session, store).parents("member", [name])
+
+    assert store == {}
+
+
 def test_the_log_says_how_often_it_helped() -> None:
     session, store = Recorded(), Kept()
     name = ada(session)
