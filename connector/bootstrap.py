@@ -197,8 +197,7 @@ class Openers:
             raise ReconnectError("This connection was disconnected.", code="whop_disconnected")
         binding = secret_binding(connection.workspace_id, connection.id)
         session = self._whop(self.vault.open(connection.secret_sealed, bound_to=binding))
-        shared = self._budgeted(session, connection, lane)
-        return self._whop_reader(shared, connection.company_id, remembered=self._remembered(connection))
+        return self._connected_reader(session, connection, lane)
 
     def reader_for(self, key: str, company_id: str | None) -> Reader:
         """The source side for a credential that is not kept yet."""
@@ -216,40 +215,29 @@ class Openers:
             renew=lambda refused: tokens.live_token(self.keeper, connection, refused=refused),
             shut_out=lambda token: tokens.shut_out(self.keeper, connection, token),
         )
-        shared = self._budgeted(session, connection, lane)
-        remembered = self._remembered(connection)
-        return self._whop_reader(shared, connection.company_id, of_person=True, remembered=remembered)
-
-    def _budgeted(self, session: Session, connection: Connection, lane: Lane) -> Session:
-        """Whop counts by credential and operation; a connection has one credential at a time."""
-        key = f"whop:{connection.id}"
-        return BudgetedSession(
-            session, lambda operation: self.budgets.tokens(f"{key}:{operation}", _WHOP_BUDGET, lane)
-        )
+        return self._connected_reader(session, connection, lane)
 
     def _whop(self, credential: str) -> Session:
         return _whop(self.settings, self.door, credential)
 
-    def _remembered(self, connection: Connection) -> Remembered:
-        return Remembered(self.cache, connection.id)
+    def _connected_reader(self, session: Session, connection: Connection, lane: Lane) -> Reader:
+        """Whop counts by credential and operation; a connection has one credential at a time."""
 
-    def _whop_reader(
-        self,
-        session: Session,
-        company_id: str | None,
-        *,
-        of_person: bool = False,
-        remembered: Remembered | None = None,
-    ) -> Reader:
-        size = self.settings.whop_sync_batch_size
+        def budget_of(operation: str) -> Budget:
+            return self.budgets.tokens(f"whop:{connection.id}:{operation}", _WHOP_BUDGET, lane)
+
         return WhopReader(
-            session,
-            company_id=company_id,
-            page_size=size,
-            of_person=of_person,
+            BudgetedSession(session, budget_of),
+            company_id=connection.company_id,
+            page_size=self.settings.whop_sync_batch_size,
+            of_person=connection.auth == "oauth",
             new_words=self.new_words,
-            remembered=remembered,
+            remembered=Remembered(self.cache, connection.id),
         )
+
+    def _whop_reader(self, session: Session, company_id: str | None, *, of_person: bool = False) -> Reader:
+        size = self.settings.whop_sync_batch_size
+        return WhopReader(session, company_id=company_id, page_size=size, of_person=of_person)
 
     def writer(self, workspace: Workspace, lane: Lane) -> Writer:
         """The CRM side of a workspace. Raises ReconnectError when it has no key."""
