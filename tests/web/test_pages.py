@@ -409,6 +409,20 @@ def test_a_run_that_waits_says_for_what_and_how_long(here: Desk) -> None:
     assert "It goes on in 1 min 30 s." in text
 
 
+def test_a_run_that_waits_for_the_data_model_names_the_field(here: Desk) -> None:
+    run = here.run(status=None)
+    with here.door.parts.database.transaction() as session:
+        error = {"code": "crm_schema", "message": "person.whopUserId is deactivated in Twenty."}
+        due_at = NOON + timedelta(seconds=30)
+        runs.save(
+            session, run, owner="worker-1", error=error, lease_owner=None, lease_until=None, due_at=due_at
+        )
+
+    text = text_of(here.page(f"/runs/{run.id}"))
+
+    assert "person.whopUserId is deactivated in Twenty. Open the plan of the connection" in text
+
+
 def test_a_run_that_ended_is_not_asked_for_any_more(full: Desk) -> None:
     page = full.page(f"/runs/{latest(full).id}")
 
