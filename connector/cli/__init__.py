@@ -19,6 +19,7 @@ from connector.cli.reviews import COMMANDS as REVIEWS
 from connector.cli.sandboxes import COMMANDS as SANDBOXES
 from connector.cli.services import COMMANDS as SERVICES
 from connector.cli.syncs import COMMANDS as SYNCS
+from connector.cli.webhooks import COMMANDS as WEBHOOKS
 from connector.cli.workspaces import COMMANDS as WORKSPACES
 
 
@@ -36,6 +37,7 @@ def create_command_app() -> Flask:
         SANDBOXES,
         SERVICES,
         SYNCS,
+        WEBHOOKS,
         WORKSPACES,
     ):
         for command in commands:

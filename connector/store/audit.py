@@ -44,6 +44,7 @@ OF_WORKSPACE = frozenset(
         "sync_paused",
         "sync_resumed",
         "sync_cancelled",
+        "events_replayed",
     }
 )
 #: Everything that is recorded. The page has words for each; a new one needs some.

@@ -153,6 +153,7 @@ WORDS = {
     "sync_paused": "Sync paused",
     "sync_resumed": "Sync resumed",
     "sync_cancelled": "Sync cancelled",
+    "events_replayed": "Events taken again",
 }
 
 

@@ -13,6 +13,7 @@ from connector.web import (
     standing,
     views_connections,
     views_errors,
+    views_events,
     views_log,
     views_retry,
     views_review,
@@ -28,7 +29,8 @@ def install(app: Flask) -> None:
     """Every page for somebody signed in; ``access.install`` comes before it."""
     shell.install(app)
     app.register_blueprint(blueprint)
-    for module in (views_connections, views_runs, views_retry, views_review, views_log, views_errors):
+    listed = (views_runs, views_retry, views_review, views_log, views_events, views_errors)
+    for module in (views_connections, *listed):
         app.register_blueprint(module.blueprint)
 
 

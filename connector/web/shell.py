@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from connector.bootstrap import Parts
 from connector.errors import ConnectorError
-from connector.store import reviews
+from connector.store import eventbook, reviews
 from connector.web import assets, error_registry, present
 
 _WORDS = {
@@ -88,7 +88,15 @@ def page_of(error: HTTPException) -> tuple[str, int]:
 def _shell() -> dict[str, Any]:
     name = g.operator.name if g.get("operator") else ""
     initials = "".join(word[0] for word in name.split()[:2]).upper()
-    return {"shell": {"initials": initials, "current": _current(), "to_decide": _to_decide}}
+    return {
+        "shell": {"initials": initials, "current": _current(), "to_decide": _to_decide, "parked": _parked}
+    }
+
+
+def _parked() -> int:
+    """How many events wait for a person."""
+    with parts().database.reading() as session:
+        return eventbook.count_parked(session, workspace_id())
 
 
 def _to_decide() -> int:

@@ -100,6 +100,8 @@ def _keep(raw: bytes, signed: Signed, found: Envelope, taking: Sequence[Hook]) -
                 received_at=now,
                 due_at=now,
                 scheme=signed.scheme.value,
+                kind=found.kind,
+                source_id=found.record_id,
                 occurred_at=found.occurred_at,
             )
             for hook in taking

@@ -22,6 +22,7 @@ from connector.store import (
     audit,
     connections,
     drains,
+    eventbook,
     grants,
     hooks,
     inbox,
@@ -150,6 +151,13 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "hooks.drop_secret": lambda s, w, a: hooks.drop_secret(s, w, a.home.connection_id, "secret-of-a"),
     "hooks.secrets": lambda s, w, a: hooks.secrets(s, w, a.home.connection_id),
     "hooks.refusals": lambda s, w, a: hooks.refusals(s, w, a.home.connection_id, NOW - MINUTE * 60),
+    "eventbook.event_page": lambda s, w, _: eventbook.event_page(s, w, eventbook.EventFilter()),
+    "eventbook.get": lambda s, w, a: eventbook.get(s, w, a.event_row),
+    "eventbook.parked_ids": lambda s, w, _: len(eventbook.parked_ids(s, w)),
+    "eventbook.types": lambda s, w, _: eventbook.types(s, w),
+    "eventbook.flow": lambda s, w, a: eventbook.flow(s, w, a.home.connection_id).waiting,
+    "eventbook.count_parked": lambda s, w, _: eventbook.count_parked(s, w),
+    "eventbook.durations": lambda s, w, a: len(eventbook.durations(s, w, a.home.connection_id)),
     "inbox.settle": lambda s, w, a: inbox.settle(s, w, [a.event_row], "done", now=NOW),
     "inbox.put_off": lambda s, w, a: inbox.put_off(s, w, [a.event_row], NOW + MINUTE),
     "inbox.fail": lambda s, w, a: inbox.fail(s, w, a.event_row, {}, due_at=None),
@@ -390,6 +398,8 @@ def workspace_a(database: Database) -> World:
         sales.keep(session, "workspace-of-a", "connection-of-a", [paid])
         refused = Refused("workspace-of-a", "connection-of-a", "wrong")
         hooks.count_refusals(session, {refused: 1}, at=NOW, address="network-of-a")
+    for state in ("parked", "done"):
+        add_event(database, an_event(home, event_id=state, state=state, type=f"{state}.of-a", settled_at=NOW))
     with database.reading() as session:
         (event,) = inbox.pending(session, home.workspace_id, home.connection_id, NOW, 10)
     claim(database, home, [Ref("whop", "member", "mber_2")], owner="drain-1")

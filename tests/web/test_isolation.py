@@ -25,8 +25,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from connector.core.records import Ref
-from connector.store import connections, hooks, pending, reviews
+from connector.store import connections, eventbook, hooks, inbox, pending, reviews
 from connector.store.hooks import HookSecret
+from connector.store.inbox import InboxEvent
 from connector.store.links import Claimed
 from connector.store.models import metadata
 from connector.store.pending import Pending, digest
@@ -127,12 +128,14 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
             HookSecret("secret-1", b.id, desk.connection.id, "standard", f"sealed-{MARK}", NOON),
         )
         pending.add(session, a_held_grant(b))
+    event_id = an_event(opened, b, desk)
     return {
         **dict.fromkeys(("id_", "connection_id", "connection"), desk.connection.id),
         **dict.fromkeys(("run_id",), over.id),
         **dict.fromkeys(("choice", "state"), "held-1"),
         **dict.fromkeys(("before", "entry"), "1000"),
         **dict.fromkeys(("session", "token", "digest", "name", "password", "present", "new"), "x"),
+        **dict.fromkeys(("event", "event_id"), str(event_id)),
         "run": str(going.number),
         "review_id": str(review.id),
         "decision": "ignore",
@@ -159,6 +162,14 @@ def a_review(opened: Door, b: Workspace, desk: Desk) -> Review:
         claims = Claimed(b.id, desk.connection.id, "whop", "member", "person")
         reviews.ask(session, claims, [question], NOON)
         return reviews.page(session, b.id, (reviews.WAITING,)).items[0]
+
+
+def an_event(opened: Door, b: Workspace, desk: Desk) -> int:
+    """An event of B that is parked; its row."""
+    new = InboxEvent(b.id, desk.connection.id, "msg_1", MARK, "v1", MARK.encode(), NOON, NOON, state="parked")
+    with opened.parts.database.transaction() as session:
+        inbox.add(session, [new])
+        return eventbook.parked_ids(session, b.id)[0]
 
 
 def a_held_grant(b: Workspace) -> Pending:

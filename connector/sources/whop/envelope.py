@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from .payloads import record_of
+
 _CURRENT_SINCE = "2026-08-14"  # from here on the envelope says account_id
 _LONGEST_TYPE = 80
 
@@ -26,13 +28,18 @@ class Dialect(StrEnum):
 
 
 class Envelope(NamedTuple):
-    """``id`` is the same for every retry of a delivery. ``company_id`` is None where the body names none."""
+    """``id`` is the same for every retry of a delivery. What the body does not name is None.
+
+    ``kind`` and ``record_id`` say which record it is about.
+    """
 
     id: str
     type: str
     dialect: Dialect
     company_id: str | None
     occurred_at: datetime | None
+    kind: str | None
+    record_id: str | None
 
 
 class Unreadable(Exception):
@@ -58,13 +65,16 @@ def read(raw: bytes, signed_id: str) -> Envelope:
     type_ = body.get("type") or body.get("action")
     if not isinstance(type_, str) or not 0 < len(type_) <= _LONGEST_TYPE:
         raise Unreadable("no_type")
-    dialect = _dialect(body)
+    data = body.get("data")
+    about = record_of(type_, data) if isinstance(data, dict) else None
     return Envelope(
         signed_id or f"sha256-{hashlib.sha256(raw).hexdigest()}",
         type_,
-        dialect,
+        _dialect(body),
         _company(body),
         _moment(body.get("timestamp")),
+        about.kind if about else None,
+        about.id if about else None,
     )
 
 

@@ -44,7 +44,7 @@ def told(body: object, withheld: Mapping[str, frozenset[str]] | None = None) -> 
     if not isinstance(data, dict):
         raise bad_value("data", "what the event is about", data)
     name = today(sent_as, data)
-    ref = _ref(name, data)
+    ref = record_of(name, data)
     record, problem = _record(ref, data, withheld or {})
     return Told(
         name,
@@ -68,7 +68,8 @@ def _dialect(body: Mapping[str, Any]) -> str:
     return V5 if body.get("api_version") == "v5" else V2
 
 
-def _ref(name: str, data: Mapping[str, Any]) -> Ref | None:
+def record_of(name: str, data: Mapping[str, Any]) -> Ref | None:
+    """The record that an event of this name (today's, or an old one with an id that says it) is about."""
     id_ = data.get("id")
     if not is_id(id_):
         return None

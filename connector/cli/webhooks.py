@@ -1,0 +1,255 @@
+"""Commands about webhooks: their secrets, the events that came, taking them again, samples to try with."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import uuid
+from contextlib import closing
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import orjson
+
+from connector.bootstrap import Parts
+from connector.cli import base
+from connector.errors import RefusedError
+from connector.outbound import AllowList, Door
+from connector.sources.whop.gate import Scheme
+from connector.store import connections, eventbook, hooks, inbox, workspaces
+from connector.store.connections import Connection
+from connector.store.eventbook import STATES, EventFilter
+from connector.store.hooks import HookSecret
+from connector.store.inbox import InboxEvent
+from connector.web.intake import secret_binding
+
+_SAMPLES = Path(__file__).parent / "samples"
+_DIALECTS = ("v1", "v1-legacy", "v5", "v2")
+_OLD = ("v5", "v2")
+_GRACE = timedelta(days=1)
+_COMPANY = "biz_4QxLq2mTn8VrYe"  # that of the samples
+
+
+@click.group("webhook")
+def webhook_group() -> None:
+    """What Whop tells as it happens."""
+
+
+@click.group("secret")
+def secret_group() -> None:
+    """The signing secrets of a connection's webhook."""
+
+
+@base.command("add")
+@click.argument("connection")
+@click.option("--scheme", type=click.Choice([one.value for one in Scheme]), default="standard")
+@click.option("--secret-file", help="A file holding the secret; - for standard input.")
+@click.option("--keep-others", is_flag=True, help="Let the older ones go on for ever, not for a day.")
+def add(connection: str, scheme: str, secret_file: str | None, *, keep_others: bool, as_json: bool) -> None:
+    """Keep the signing secret that Whop showed when the webhook was made.
+
+    Older secrets go on for a day, so that nothing is refused while Whop changes over.
+
+    Example: flask webhook secret add 1f0c…
+    """
+    with base.parts() as parts:
+        found, now = _connection(parts, connection), parts.tools.clock()
+        ids = (found.workspace_id, found.id)
+        plain = base.secret("Webhook secret", secret_file)
+        sealed = parts.vault.seal(plain, bound_to=secret_binding(*ids))
+        new = HookSecret(str(uuid.uuid4()), *ids, scheme, sealed, now)
+        with parts.database.transaction() as session:
+            hooks.add_secret(session, new)
+            if not keep_others:
+                hooks.retire_others(session, *ids, new.id, at=now + _GRACE)
+        address = f"{parts.settings.public_url}/webhooks/whop/{found.id}"
+    base.show(
+        {"id": new.id, "scheme": scheme, "address": address},
+        [f"Kept. Whop delivers to {address}"],
+        as_json=as_json,
+    )
+
+
+@base.command("list")
+@click.argument("connection")
+def list_secrets(connection: str, *, as_json: bool) -> None:
+    """List the secrets of a connection, without showing them.
+
+    Example: flask webhook secret list 1f0c…
+    """
+    with base.parts() as parts, parts.database.reading() as session:
+        workspace_id = connections.owner_of(session, connection)
+        found = hooks.secrets(session, workspace_id, connection)
+    rows = [(one.id, one.scheme, one.created_at, one.retires_at or "no end") for one in found]
+    lines = base.table(rows, ("id", "scheme", "kept since", "until")) if rows else ["There is none yet."]
+    names = ("id", "scheme", "created_at", "retires_at")
+    base.show([{name: getattr(one, name) for name in names} for one in found], lines, as_json=as_json)
+
+
+@base.command("drop")
+@click.argument("connection")
+@click.argument("which")
+def drop(connection: str, which: str, *, as_json: bool) -> None:
+    """Take a secret back: within seconds nothing that it signs is believed any more.
+
+    Example: flask webhook secret drop 1f0c… 9a41…
+    """
+    with base.parts() as parts, parts.database.transaction() as session:
+        workspace_id = connections.owner_of(session, connection)
+        count = hooks.drop_secret(session, workspace_id, connection, which)
+    if not count:
+        raise RefusedError(
+            f"The connection has no webhook secret {which!r}.",
+            code="no_webhook_secret",
+            remedy="`flask webhook secret list` shows them.",
+        )
+    base.show({"dropped": which}, ["It is not accepted any more."], as_json=as_json)
+
+
+@base.command("list")
+@click.argument("workspace")
+@click.option("--state", type=click.Choice(STATES), help="Only events of this state.")
+@click.option("--event", help="Only events of this name, such as payment.failed.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+def list_(workspace: str, state: str | None, event: str | None, limit: int, *, as_json: bool) -> None:
+    """List the events that came, the newest first.
+
+    Example: flask webhook list acme --state parked
+    """
+    with base.parts() as parts, parts.database.reading() as session:
+        of = workspaces.named(session, workspace).id
+        found = eventbook.event_page(session, of, EventFilter(state, event), limit=limit).items
+    rows = [(one.id, one.type, one.source_id or "", one.state, one.received_at) for one in found]
+    head = ("id", "event", "about", "state", "arrived")
+    lines = base.table(rows, head) if rows else ["There is no such event."]
+    base.show([document(one) for one in found], lines, as_json=as_json)
+
+
+@base.command("replay")
+@click.argument("workspace")
+@click.argument("events", nargs=-1, type=int)
+@click.option("--parked", is_flag=True, help="All that are parked.")
+def replay(workspace: str, events: tuple[int, ...], *, parked: bool, as_json: bool) -> None:
+    """Have events taken again: those named, or all that are parked.
+
+    Example: flask webhook replay acme --parked
+    """
+    if bool(events) == parked:
+        raise click.UsageError("Name the events, or say --parked.")
+    with base.parts() as parts:
+        with parts.database.transaction() as session:
+            of = workspaces.named(session, workspace).id
+            ids = list(events) or eventbook.parked_ids(session, of)
+            count = inbox.replay(session, of, ids, parts.tools.clock())
+        parts.bell.ring_once("drain", "webhooks")
+    base.show({"replayed": count}, [f"{count} taken again."], as_json=as_json)
+
+
+@base.command("send")
+@click.argument("connection")
+@click.argument("event", default="membership.activated")
+@click.option("--dialect", type=click.Choice(_DIALECTS), default="v1", show_default=True)
+@click.option("--id", "record_id", help="The id of the record that it is to be about.")
+def send(connection: str, event: str, dialect: str, record_id: str | None, *, as_json: bool) -> None:
+    """Post a signed sample event to this connector, as Whop would.
+
+    Its person and amounts are invented; --id makes it tell of a record that is there.
+
+    Example: flask webhook send 1f0c… payment.failed --id pay_tDaHcKpMRGverf
+    """
+    with base.parts() as parts:
+        found = _connection(parts, connection)
+        body = _sample(dialect, event, found.company_id, record_id)
+        scheme = Scheme.LEGACY if dialect in _OLD else Scheme.STANDARD
+        headers = _signed(body, _secret(parts, found, scheme), scheme, int(parts.tools.clock().timestamp()))
+        with closing(_own_door(parts)) as door:
+            session = door.session(parts.settings.public_url)
+            answer = session.request("POST", f"/webhooks/whop/{found.id}", json=body, headers=headers)
+    if answer.status != 200:
+        raise RefusedError(
+            f"The connector answered {answer.status}.", code="refused", remedy="Its log says why."
+        )
+    base.show({"status": answer.status, "event": event}, [f"{event} was taken in."], as_json=as_json)
+
+
+def document(one: InboxEvent) -> dict[str, Any]:
+    """An event without its body."""
+    names = ("id", "event_id", "type", "kind", "source_id", "state", "reason", "attempts", "error")
+    return {name: getattr(one, name) for name in names} | {
+        "received_at": one.received_at,
+        "settled_at": one.settled_at,
+    }
+
+
+def _connection(parts: Parts, id_: str) -> Connection:
+    with parts.database.reading() as session:
+        return connections.get(session, connections.owner_of(session, id_), id_)
+
+
+def _secret(parts: Parts, of: Connection, scheme: Scheme) -> bytes:
+    with parts.database.reading() as session:
+        found = hooks.secrets(session, of.workspace_id, of.id)
+    sealed = next((one.secret_sealed for one in found if one.scheme == scheme), None)
+    if sealed is None:
+        raise RefusedError(
+            f"The connection has no {scheme.value} webhook secret.",
+            code="no_webhook_secret",
+            remedy="Enter one first: `flask webhook secret add`.",
+        )
+    return parts.vault.open(sealed, bound_to=secret_binding(of.workspace_id, of.id)).encode()
+
+
+@cache
+def _samples(dialect: str) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads((_SAMPLES / f"{dialect}.json").read_bytes())
+    return found
+
+
+def _sample(dialect: str, event: str, company: str, record_id: str | None) -> dict[str, Any]:
+    samples = _samples(dialect)
+    if event not in samples:
+        known = ", ".join(sorted(samples))
+        raise click.BadParameter(f"there is no sample of {event} in {dialect}; there are {known}.")
+    text = orjson.dumps(samples[event]).decode().replace(_COMPANY, company)
+    body: dict[str, Any] = orjson.loads(text)
+    if "id" in body:
+        body["id"] = f"msg_{uuid.uuid4().hex}"
+    if record_id:
+        body["data"]["id"] = record_id
+    return body
+
+
+def _signed(body: dict[str, Any], secret: bytes, scheme: Scheme, now: int) -> dict[str, str]:
+    raw = orjson.dumps(body)
+    if scheme is Scheme.LEGACY:
+        mac = hmac.digest(secret, b"%d.%s" % (now, raw), "sha256")
+        return {"X-Whop-Signature": f"t={now},v1={mac.hex()}"}
+    id_ = str(body["id"])
+    mac = hmac.digest(secret, b"%s.%d.%s" % (id_.encode(), now, raw), "sha256")
+    return {
+        "webhook-id": id_,
+        "webhook-timestamp": str(now),
+        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
+    }
+
+
+def _own_door(parts: Parts) -> Door:
+    """To our own address, which may well be a private one."""
+    host = urlsplit(parts.settings.public_url).hostname or ""
+    return Door(
+        connect_timeout=5,
+        read_timeout=30,
+        allowed_private=AllowList.of((host,)),
+        user_agent="whop-twenty-connector sample",
+    )
+
+
+for one in (add, list_secrets, drop):
+    secret_group.add_command(one)
+for one in (secret_group, list_, replay, send):
+    webhook_group.add_command(one)
+COMMANDS = (webhook_group,)

@@ -1,0 +1,45 @@
+"""Events in the words of the pages: their state, what came of them, how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from connector.store.inbox import InboxEvent
+from connector.web.present import REASON, Status, duration
+
+STATE: Final[Mapping[str, Status]] = {
+    "pending": Status("On the way", "running", "info"),
+    "done": Status("Done", "success", "ok"),
+    "ignored": Status("Ignored", "none"),
+    "parked": Status("Parked", "paused", "warn"),
+}
+_IGNORED: Final[Mapping[str, str]] = {
+    "unknown": "Tells of nothing that is brought over",
+    "not_mapped": "No mapping brings this kind of record over",
+}
+_DONE: Final = "The record is in step"
+
+
+def story(event: InboxEvent) -> str:
+    """What came of it, in one sentence."""
+    if event.state == "ignored":
+        return _IGNORED.get(event.reason or "", "Nothing to do")
+    if event.state == "parked":
+        return f"Tried {_times(event.attempts)}; waits for you"
+    if event.state == "pending":
+        return f"Tried {_times(event.attempts)}; tried again by itself" if event.attempts else "Being written"
+    return REASON.get(event.reason or "", _DONE)
+
+
+def took(event: InboxEvent) -> str:
+    """From arrival to the end; a dash while there is none."""
+    if event.settled_at is None:
+        return "—"
+    length = event.settled_at - event.received_at
+    seconds = length.total_seconds()
+    return f"{seconds:.1f} s" if seconds < 10 else duration(length)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
