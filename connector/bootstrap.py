@@ -152,6 +152,7 @@ def build(
         redirect_uri=settings.whop_redirect_uri,
         asked=scopes.asked(scopes.needed(loaded)),
         open_reader=openers.approved_reader,
+        open_keyed=openers.reader_for,
     )
     bell = jobqueue.QuickBell(settings.redis_url)
     return Parts(settings, database, redis, bell, budgets, vault, door, loaded, openers, tools, desk)

@@ -10,8 +10,7 @@ from functools import cache
 import structlog
 
 from connector import bootstrap
-from connector.store import pending
-from connector.sync import deciding, mirror
+from connector.sync import connecting, deciding, mirror
 from connector.sync import drain as draining
 
 log = structlog.get_logger(__name__)
@@ -41,10 +40,8 @@ def drain() -> None:
 
 
 def tidy() -> None:
-    """Forget approvals that were begun and never came back."""
-    tools = _parts().tools
-    with tools.database.transaction() as session:
-        pending.sweep(session, tools.clock())
+    """Forget approvals that were begun and never came back, or waited too long for a choice."""
+    connecting.tidy(_parts().desk)
 
 
 def sweep() -> None:

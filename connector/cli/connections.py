@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import click
 
 from connector.cli import base
 from connector.cli.workspaces import step_document, step_lines
+from connector.errors import RefusedError
 from connector.store import connections, workspaces
 from connector.store.connections import Connection
-from connector.sync import modelling, onboarding, steering
+from connector.sync import leaving, modelling, onboarding, steering
+from connector.sync.leaving import Then
+from connector.sync.steering import Leave
 
 
 @click.group("connection")
@@ -39,6 +43,7 @@ def add(workspace: str, company: str, whop_api_key_file: str | None, *, as_json:
             new,
             open_reader=parts.openers.reader_for,
             now=parts.tools.clock(),
+            asked=parts.desk.asked,
         )
         steps = modelling.provision(parts.tools, into).steps
     lines = [f"{made.company_title} is connected: {made.id}", *step_lines(steps)]
@@ -65,18 +70,47 @@ def list_(workspace: str | None, *, as_json: bool) -> None:
 
 @base.command("disconnect")
 @click.argument("connection")
-def disconnect(connection: str, *, as_json: bool) -> None:
-    """Withdraw the approval on Whop and forget the credential. What was synced stays in the CRM.
+@click.option(
+    "--records",
+    type=click.Choice([then.value for then in Then]),
+    default=Then.KEEP.value,
+    help="What becomes of its records in the CRM.",
+)
+@click.option("--number", type=int, help="How many records you expect that to be, in place of typing it.")
+def disconnect(connection: str, records: str, number: int | None, *, as_json: bool) -> None:
+    """Withdraw the approval on Whop and forget the credential; keep, mark or delete its records.
 
-    Example: flask connection disconnect 1f0c…
+    Deleting is for records that the connector made and nobody has changed since; they go into Twenty's bin.
+
+    Example: flask connection disconnect 1f0c… --records mark
     """
+    then = Then(records)
     with base.parts() as parts:
         with parts.database.reading() as session:
             workspace_id = connections.owner_of(session, connection)
-        steering.disconnect(parts.tools, parts.openers.keeper, workspace_id, connection)
+            counts = leaving.count(session, parts.tools.mappings, workspace_id, connection)
+        _agree(then, leaving.total(counts, then), number)
+        leave = Leave(then, "Disconnected on the machine", uuid.uuid4().hex)
+        run_id = steering.disconnect(parts.tools, parts.openers.keeper, workspace_id, connection, leave)
         with parts.database.reading() as session:
             made = connections.get(session, workspace_id, connection)
-    base.show(document(made), [f"{made.company_title} is disconnected."], as_json=as_json)
+    lines = [f"{made.company_title} is disconnected."]
+    lines += [f"Run {run_id} takes its records back; `flask sync list` shows it."] if run_id else []
+    base.show(document(made) | {"run": run_id}, lines, as_json=as_json)
+
+
+def _agree(then: Then, total: int, number: int | None) -> None:
+    """Raises RefusedError unless the number was given, or is typed now."""
+    if then is Then.KEEP:
+        return
+    if number is None:
+        number = click.prompt(f"{total} records. Type that number to {then} them", type=int, err=True)
+    if number != total or not total:
+        raise RefusedError(
+            f"{total} records could be taken back, not {number}. Nothing was done.",
+            code="number",
+            remedy="Look at the numbers on the page of the connection, then say which one you mean.",
+        )
 
 
 def document(one: Connection) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """A mapping: which kind becomes which object, field by field; and the step that applies it.
 
 A value's way is always the same: from → using → choices → type check → ownership → compare → write.
-The first four happen in a rule's ``read``, compiled once when the file is loaded (``core.rules``);
-ownership and comparison belong to ``core.plan``.
+The first four happen in a rule's ``read``, compiled at loading (``core.rules``); the rest in ``core.plan``.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from connector.core.gone import WhenGone
 from connector.core.records import UNKNOWN, MappedRecord, Ref, SourceRecord, Values
 from connector.errors import MappingError
 
@@ -163,6 +163,7 @@ class Mapping:
     links: tuple[LinkRule, ...]
     stamps: tuple[FieldSpec, ...]
     when_deleted: WhenDeleted
+    when_gone: WhenGone
     title: Read
 
     @property

@@ -72,6 +72,8 @@ def _plan_known(case: Case) -> PlannedWrite:
     row = case.known.found.by_id
     if row is None:
         return _plan_lost(case)
+    if row.deleted and case.known.link.state is LinkState.GONE:  # we removed it ourselves, and it is back
+        return _update(case, row, Reason.RESTORED)
     if row.deleted:
         return _plan_deleted(case, [row])
     plan = _update(case, row)
@@ -83,6 +85,8 @@ def _plan_known(case: Case) -> PlannedWrite:
 def _plan_lost(case: Case) -> PlannedWrite:
     """The linked record was destroyed: merging does that, so whoever has its keys now is its survivor."""
     survivors = case.living()
+    if not survivors and case.known.link.state is LinkState.GONE:  # ours, and out of the bin: its id is free
+        return _plan_create(case)
     if not survivors:
         return _plan_deleted(case, [])
     if len(survivors) > 1:

@@ -47,6 +47,8 @@ class Reason(StrEnum):
     MERGED = "merged"
     RESTORED = "restored"
     RECREATED = "recreated"
+    KEPT = "kept"
+    REMOVED = "removed"
 
 
 class LinkState(StrEnum):

@@ -7,6 +7,7 @@ from typing import Final
 
 from connector.core import rules
 from connector.core.mapping import Filter, MatchKey, ObjectSpec, Read, WhenDeleted
+from connector.mapping_files.gone import when_gone
 from connector.mapping_files.lines import Lines
 from connector.mapping_files.model import FileMapping
 from connector.mapping_files.nodes import Node, Scalar, Sequence, Table, shown
@@ -27,7 +28,6 @@ _FILTER_TYPES: Final = frozenset({"text", "id", "number", "boolean"})
 
 def body(one: Outline, text: str, world: World) -> FileMapping | None:
     """Check and compile; None where the frame is too broken to look further."""
-    _check_policies(one.root, world.problems)
     object_ = _object(one, world)
     if one.kind is None or one.object is None or object_ is None or one.target is None:
         return None
@@ -49,6 +49,7 @@ def body(one: Outline, text: str, world: World) -> FileMapping | None:
         links=tuple(lines.links),
         stamps=tuple(lines.stamps),
         when_deleted=_when_deleted(one.root, world.problems),
+        when_gone=when_gone(one.root, lines),
         title=_title(one.root, one.kind, world),
         file=one.file,
         tests=read_tests(one.root, lines),
@@ -65,16 +66,6 @@ def _object(one: Outline, world: World) -> ObjectSpec | None:
             node, one.object, f"{listed(sorted(names))}, or one declared under objects:", names
         )
     return spec
-
-
-def _check_policies(root: Part, problems: Problems) -> None:
-    text, node = root.text("when_gone"), root.node("when_gone")
-    if text is None or node is None or text == "keep":
-        return
-    if text in ("mark", "clear", "delete"):
-        problems.add(node, f'found "{text}", which is not supported yet, expected keep')
-    else:
-        problems.unknown(node, text, "keep", ["keep", "mark", "clear", "delete"])
 
 
 def _when_deleted(root: Part, problems: Problems) -> WhenDeleted:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from connector.core.events import Told
 from connector.core.mapping import Mapping
 from connector.core.outcomes import WriteResult
 from connector.core.plan import Found, PlannedWrite
-from connector.core.records import BadRecord, Page, Ref, SourceRecord
+from connector.core.records import BadRecord, CrmRow, Page, Ref, SourceRecord
 
 Clock = Callable[[], datetime]
 """The present moment, aware, in UTC."""
@@ -186,6 +186,17 @@ class Writer(Protocol):
 
     def look(self, mapping: Mapping, seeks: Sequence[Seek]) -> dict[Ref, Found]:
         """What the CRM holds for each seek, deleted rows included, with the values the mapping writes."""
+        ...
+
+    def remove(self, mapping: Mapping, rows: Sequence[CrmRow]) -> set[str]:
+        """Put living rows, as many as one request takes, into the CRM's bin; the ids of those that went.
+
+        A row that was changed since it was looked at stays. Raises TryLaterError as ``apply`` does.
+        """
+        ...
+
+    def put(self, mapping: Mapping, ids: Sequence[str], field: str, value: Any) -> dict[str, str]:
+        """Give living rows one value in one field; id → the CRM's time of it, for those that took it."""
         ...
 
     def apply(self, mapping: Mapping, writes: Sequence[PlannedWrite]) -> list[WriteResult]:

@@ -44,14 +44,15 @@ class Connection:
     ended_at: datetime | None = None
 
 
-def add_or_revive(session: Session, new: Connection) -> None:
+def add_or_revive(session: Session, new: Connection, *, again: bool = False) -> None:
     """Keep a new connection; a disconnected or expired one of the same company gets its credential back.
 
-    Raises RefusedError when the workspace has this company already.
+    Raises RefusedError when the workspace has this company already, unless ``again`` says that its
+    credential is to be replaced.
     """
     here = (connection.c.company_id == new.company_id) & (connection.c.workspace_id == new.workspace_id)
     there = session.execute(select(connection).where(here, connection.c.status == "active")).first()
-    if there is not None:
+    if there is not None and not again:
         raise RefusedError(
             f"{new.company_title or new.company_id} is connected to this workspace already.",
             code="connection_exists",
@@ -98,7 +99,7 @@ def set_paused(session: Session, workspace_id: str, id_: str, *, paused: bool) -
 def disconnect(session: Session, workspace_id: str, id_: str) -> None:
     """Forget the credential; what was synced and the links stay. What it shared has another owner now."""
     forgotten = ("secret_sealed", "refresh_sealed", "refresh_asked_at", "ended_code", "ended_at")
-    _update(session, workspace_id, id_, {"status": "revoked", **dict.fromkeys(forgotten)})
+    _update(session, workspace_id, id_, {"status": "revoked", "paused": False, **dict.fromkeys(forgotten)})
     sharing.hand_over(session, workspace_id, id_)
 
 

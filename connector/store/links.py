@@ -177,8 +177,8 @@ def keep(session: Session, scope: Claimed, owner: str, rows: Sequence[Mapping[st
     """Save what the CRM answered and release the claims.
 
     Each row: ``of_id`` (the source id), crm_id, state, fingerprint, source_updated_at, memory,
-    crm_created_at, crm_updated_at, seen_run. Raises TryLaterError when a claim was lost meanwhile; save
-    nothing then.
+    crm_created_at, crm_updated_at (None leaves it as it was), seen_run. Raises TryLaterError when a claim
+    was lost meanwhile; save nothing then.
     """
     if not rows:
         return
@@ -189,7 +189,11 @@ def keep(session: Session, scope: Claimed, owner: str, rows: Sequence[Mapping[st
         "of_workspace": scope.workspace_id,
         "owner": owner,
     }
-    if many(session, _HELD, [{**row, **whose} for row in rows]) != len(rows):
+    told = [{**row, **whose} for row in rows if row["crm_updated_at"] is not None]
+    untold = [{**row, **whose} for row in rows if row["crm_updated_at"] is None]
+    for row in untold:
+        del row["crm_updated_at"]
+    if many(session, _HELD, told) + many(session, _HELD, untold) != len(rows):
         raise TryLaterError("A claim ended before its write was saved.", after=1.0, code="claimed")
 
 

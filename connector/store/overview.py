@@ -99,6 +99,25 @@ def active_runs(session: Session, workspace_id: str) -> dict[str, Run]:
     return {run.connection_id: run for run in (Run(**row._mapping) for row in rows)}
 
 
+def active_of(session: Session, workspace_id: str, connection_id: str) -> Run | None:
+    """The connection's run that still has work before it, if there is one."""
+    query = select(sync_run).where(
+        sync_run.c.workspace_id == workspace_id, sync_run.c.active_key == connection_id
+    )
+    row = session.execute(query).first()
+    return None if row is None else Run(**row._mapping)
+
+
+def ever_synced(session: Session, workspace_id: str, connection_id: str) -> bool:
+    """Whether the connection ever had a sync: then what it needs in the CRM was agreed to."""
+    query = select(sync_run.c.id).where(
+        sync_run.c.connection_id == connection_id,
+        sync_run.c.workspace_id == workspace_id,
+        sync_run.c.type.in_(("full", "incremental")),
+    )
+    return session.execute(query.limit(1)).first() is not None
+
+
 def last_complete(session: Session, workspace_id: str, connection_id: str) -> Run | None:
     """The connection's newest full run that came to its end: what a next one will find, about."""
     query = select(sync_run).where(

@@ -50,8 +50,7 @@ def digest(secret: str) -> str:
 
 
 def add(session: Session, new: Pending) -> None:
-    """Keep a new one. Those whose time is over are forgotten on the way."""
-    sweep(session, new.created_at)
+    """Keep a new one."""
     session.execute(insert(pending).values({name: getattr(new, name) for name in Pending.__slots__}))
 
 
@@ -95,6 +94,12 @@ def settle(session: Session, workspace_id: str, visitor: Visitor, id_: str, now:
     here = _choosable(workspace_id, visitor, id_, now)
     if session.execute(update(pending).where(here).values(grant_sealed=None)).rowcount != 1:
         raise _no_choice()
+
+
+def lapsed(session: Session, now: datetime) -> list[Pending]:
+    """Those whose time is over while something granted still waits in them: over all workspaces."""
+    over = and_(pending.c.grant_sealed.is_not(None), pending.c.expires_at <= now)
+    return [_made(row) for row in session.execute(select(pending).where(over))]
 
 
 def sweep(session: Session, now: datetime) -> int:

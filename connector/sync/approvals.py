@@ -13,10 +13,8 @@ from connector.ports import Approver, SourceAccount, Tokens
 from connector.store.connections import Connection
 from connector.store.pending import Pending
 from connector.sync import tokens
+from connector.sync.onboarding import IDENTITY
 from connector.vault import Vault
-
-#: These tell who approved and open nothing; the source has no permission of these names.
-IDENTITY = frozenset({"openid", "profile", "email"})
 
 
 @dataclass(frozen=True, slots=True)

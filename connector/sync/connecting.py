@@ -13,13 +13,16 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from connector.errors import RefusedError
-from connector.ports import Approver, Clock, Reader, SourceAccount, TokenClient
+from connector.errors import ConnectorError, RefusedError
+from connector.ports import Approver, Clock, Reader, SourceAccount, TokenClient, Tokens
 from connector.store import connections, pending
 from connector.store.connections import Connection
 from connector.store.db import Database, Session
 from connector.store.pending import Pending, Visitor
-from connector.sync.approvals import IDENTITY, Approval, binding, connection_of, unwrapped, wrapped
+from connector.sync import returning
+from connector.sync.approvals import Approval, binding, connection_of, unwrapped, wrapped
+from connector.sync.onboarding import IDENTITY
+from connector.sync.tokens import revoke
 from connector.vault import Vault
 
 log = structlog.get_logger(__name__)
@@ -37,7 +40,7 @@ class Desk:
     """What connecting is done with.
 
     ``asked`` are the scopes of the request. ``open_reader`` makes a reader from an access token and a
-    company that are not kept yet.
+    company that are not kept yet, ``open_keyed`` from an API key.
     """
 
     database: Database
@@ -47,6 +50,7 @@ class Desk:
     redirect_uri: str
     asked: tuple[str, ...]
     open_reader: Callable[[str, str], Reader]
+    open_keyed: Callable[[str, str | None], Reader]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +101,22 @@ def begin(desk: Desk, workspace_id: str, visitor: Visitor, *, connection_id: str
         created_at=now,
         expires_at=now + pending.LIFE,
     )
+    tidy(desk)
     with desk.database.transaction() as session:
         pending.add(session, row)
     return desk.client.authorize_url(
         desk.asked, state=state, verifier=verifier, nonce=nonce, company_id=company_id
     )
+
+
+def tidy(desk: Desk) -> None:
+    """Forget authorizations that took too long; what was granted in them is withdrawn at the source."""
+    now = desk.clock()
+    with desk.database.transaction() as session:
+        over = pending.lapsed(session, now)
+        pending.sweep(session, now)
+    for row in over:
+        revoke(desk.client, unwrapped(desk.vault, row).tokens.refresh)
 
 
 def decline(desk: Desk, workspace_id: str, visitor: Visitor, *, state: str) -> None:
@@ -114,12 +129,20 @@ def complete(desk: Desk, workspace_id: str, visitor: Visitor, *, state: str, cod
     """Redeem a code: the connection, kept, or the companies to choose from.
 
     Raises RefusedError (state, code, address, app, no company, company connected already), TryLaterError.
-    After any of these nothing is kept, and the way is to begin again.
+    After any of these nothing is kept, here or on Whop, and the way is to begin again.
     """
     with desk.database.transaction() as session:
         row = pending.use(session, workspace_id, visitor, state, desk.clock())
     verifier = desk.vault.open(row.verifier_sealed, bound_to=binding(workspace_id, row.id, "verifier"))
     granted = desk.client.exchange(code, verifier=verifier, nonce=row.nonce, redirect_uri=row.redirect_uri)
+    try:
+        return _settled(desk, row, granted)
+    except ConnectorError:
+        revoke(desk.client, granted.refresh)
+        raise
+
+
+def _settled(desk: Desk, row: Pending, granted: Tokens) -> Connected | Choice:
     approval = Approval(granted, desk.client.approver(granted.access), desk.clock())
     if row.connection_id is not None:
         return _reconnect(desk, row, approval, row.connection_id)
@@ -179,6 +202,7 @@ def _connect(
         also(session)
         id_ = connections.known_id(session, row.workspace_id, company_id) or str(uuid.uuid4())
         connections.add_or_revive(session, _made(desk, row, id_, approval, account))
+        returning.catch_up(session, row.workspace_id, id_, desk.clock())
         made = connections.get(session, row.workspace_id, id_)
     return _connected(desk, made)
 
@@ -192,6 +216,7 @@ def _reconnect(desk: Desk, row: Pending, approval: Approval, id_: str) -> Connec
     values = {name: getattr(new, name) for name in _CREDENTIAL}
     with desk.database.transaction() as session:
         connections.keep_credential(session, row.workspace_id, id_, **values)
+        returning.catch_up(session, row.workspace_id, id_, desk.clock())
         made = connections.get(session, row.workspace_id, id_)
     return _connected(desk, made)
 
@@ -202,10 +227,10 @@ def _made(desk: Desk, row: Pending, id_: str, approval: Approval, account: Sourc
 
 
 def missing(desk: Desk, connection: Connection) -> tuple[str, ...]:
-    """What the mappings need that was not granted when the connection was made; nothing for an API key."""
-    if connection.auth != "oauth":
+    """What the mappings need that was not granted when it was last looked at; nothing where it never was."""
+    if connection.scopes is None:
         return ()
-    has = IDENTITY.union(connection.scopes or ())
+    has = IDENTITY.union(connection.scopes)
     return tuple(one for one in desk.asked if one not in has)
 
 

@@ -22,7 +22,7 @@ from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Database, Session
 from connector.store.workspaces import Workspace
-from connector.sync import modelling, stages, waiting
+from connector.sync import leaving, modelling, stages, waiting
 from connector.sync.heartbeat import heartbeat
 from connector.sync.scope import Pace, Scope
 
@@ -34,11 +34,13 @@ _FIRST_WAIT = 2.0
 _LONGEST_MODEL_WAIT = 60.0  # an admin who mends the data model does not want to wait for us
 _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
 _KEY_GONE = ("whop_key", "whop_scope", "whop_company", "whop_unseen")
-QUEUES = {"full": "full", "incremental": "incremental", "repair": "incremental", "webhook": "webhooks"}
+QUEUES = {"full": "full", "webhook": "webhooks", "undo": "incremental"}
+QUEUES |= {"incremental": "incremental", "repair": "incremental"}
 LANES: dict[str, Lane] = {
     "full": "full",
     "incremental": "incremental",
     "repair": "incremental",
+    "undo": "incremental",
     "webhook": "webhook",
 }
 
@@ -116,9 +118,7 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     scope = None
     try:
         scope = open_scope(tools, run, owner)
-        ended = (
-            stages.repair(tools, scope, until) if run.type == "repair" else stages.mirror(tools, scope, until)
-        )
+        ended = stages.work(tools, scope, until)
     except TryLaterError as error:
         _wait(tools, scope.run if scope else run, owner, error)
         return False
@@ -152,7 +152,7 @@ def open_scope(tools: Tools, run: runs.Run, owner: str) -> Scope:
         connection = connections.get(session, run.workspace_id, run.connection_id)
     known = workspace.batch_known(tools.clock())
     writer = modelling.open_writer(tools, replace(workspace, batch_cap=known), LANES[run.type])
-    reader = tools.open_reader(connection)
+    reader = leaving.UNREAD if run.type == "undo" else tools.open_reader(connection)
     if run.mapping_version is None:
         run = _begin(tools, run, owner)
     return Scope(
@@ -209,7 +209,8 @@ def _finish(tools: Tools, session: Session, run: runs.Run, owner: str) -> None:
     now = tools.clock()
     status = "partial" if sum_of(run.counts, Result.FAILED) else "success"
     runs.finish(session, run, owner=owner, status=status, now=now)
-    connections.touch_synced(session, run.workspace_id, run.connection_id, now)
+    if run.type != "undo":
+        connections.touch_synced(session, run.workspace_id, run.connection_id, now)
 
 
 def _wait(tools: Tools, run: runs.Run, owner: str, error: TryLaterError) -> None:
@@ -276,15 +277,15 @@ def _fail(tools: Tools, run: runs.Run, owner: str, error: ConnectorError) -> Non
     with tools.database.transaction() as session:
         runs.finish(session, run, owner=owner, status="failed", now=now, error=as_json(error))
         links.release(session, run.workspace_id, run.id)
-        if isinstance(error, ReconnectError) and error.code in _KEY_GONE:
-            _expire(session, run, error.code, now)
+        if isinstance(error, ReconnectError):
+            end_access(session, run.workspace_id, run.connection_id, error.code, now)
 
 
-def _expire(session: Session, run: runs.Run, code: str, now: datetime) -> None:
+def end_access(session: Session, workspace_id: str, connection_id: str, code: str, now: datetime) -> None:
     """An API key that opens nothing. An approval is marked where its renewal is refused (``sync.tokens``)."""
-    connection = connections.get(session, run.workspace_id, run.connection_id)
-    if connection.auth == "api_key" and connection.status == "active":
-        connections.mark(session, run.workspace_id, run.connection_id, "expired", code=code, now=now)
+    connection = connections.get(session, workspace_id, connection_id)
+    if code in _KEY_GONE and connection.auth == "api_key" and connection.status == "active":
+        connections.mark(session, workspace_id, connection_id, "expired", code=code, now=now)
 
 
 def _prolong(tools: Tools, run_id: str, owner: str) -> None:

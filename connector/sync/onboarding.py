@@ -6,8 +6,8 @@ Nothing is half-stored: an address, key or company that does not hold leaves no 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -17,8 +17,11 @@ from connector.store import connections, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Database
 from connector.store.workspaces import Workspace
-from connector.sync import mirror
+from connector.sync import mirror, returning
 from connector.vault import Vault
+
+#: These tell who approved and open nothing; the source has no permission of these names.
+IDENTITY = frozenset({"openid", "profile", "email"})
 
 
 def crm_key_binding(workspace_id: str) -> str:
@@ -92,8 +95,10 @@ def add_workspace(
 
 @dataclass(frozen=True, slots=True)
 class NewConnection:
+    """``company_id`` may be empty: then it is the company that the key belongs to."""
+
     company_id: str
-    key: str
+    key: str = field(repr=False)
 
 
 def add_connection(
@@ -104,12 +109,16 @@ def add_connection(
     *,
     open_reader: Callable[[str, str | None], Reader],
     now: datetime,
+    asked: Sequence[str] = (),
+    again: bool = False,
 ) -> tuple[Connection, SourceAccount]:
     """Check the key against the company on Whop, then keep the connection.
 
-    A company that was disconnected before gets its row back, so its links and history stay.
+    A company that was disconnected before gets its row back, so its links and history stay, and what it
+    missed is caught up with. With ``again`` so does one that is connected. Of ``asked``, what is granted is
+    kept; without it that is not known.
     """
-    account = open_reader(new.key, new.company_id).account()
+    account = open_reader(new.key, new.company_id or None).account()
     with database.reading() as session:
         known = connections.known_id(session, workspace.id, account.company_id)
     id_ = known or str(uuid.uuid4())
@@ -124,13 +133,14 @@ def add_connection(
         refresh_sealed=None,
         expires_at=None,
         source_user_id=None,
-        scopes=None,
+        scopes=[one for one in asked if one not in {*IDENTITY, *account.missing}] if asked else None,
         status="active",
         last_sync_at=None,
         created_at=now,
     )
     with database.transaction() as session:
-        connections.add_or_revive(session, connection)
+        connections.add_or_revive(session, connection, again=again)
+        returning.catch_up(session, workspace.id, id_, now)
     return connection, account
 
 

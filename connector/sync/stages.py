@@ -13,7 +13,7 @@ import structlog
 from connector.core.records import AbsentRecord, Page, Ref
 from connector.ports import Reader
 from connector.store import connections, runs
-from connector.sync import selling, steps
+from connector.sync import leaving, selling, steps
 from connector.sync.scope import Advance, Progress, Scope
 
 if TYPE_CHECKING:  # a run uses this, and is what it is used with
@@ -22,6 +22,13 @@ if TYPE_CHECKING:  # a run uses this, and is what it is used with
 log = structlog.get_logger(__name__)
 
 _REPAIR_BLOCK = 100
+
+
+def work(tools: Tools, scope: Scope, until: datetime) -> bool:
+    """What a run of this type does, until the time is up; True when nothing is left."""
+    if scope.run.type == "undo":
+        return leaving.work(scope, until)
+    return repair(tools, scope, until) if scope.run.type == "repair" else mirror(tools, scope, until)
 
 
 def mirror(tools: Tools, scope: Scope, until: datetime) -> bool:

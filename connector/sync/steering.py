@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from connector.errors import RefusedError
 from connector.store import connections, runs
 from connector.store.runs import NewRun
-from connector.sync import mirror
+from connector.sync import leaving, mirror
+from connector.sync.leaving import Then
 from connector.sync.mirror import Tools
 from connector.sync.tokens import Keeper, withdraw
 
@@ -69,14 +71,35 @@ def retry(
     return id_
 
 
-def disconnect(tools: Tools, keeper: Keeper, workspace_id: str, connection_id: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What is done with the records of a company that is disconnected, who wants it and as which request."""
+
+    then: Then = Then.KEEP
+    why: str = ""
+    correlation_id: str = ""
+
+
+def disconnect(
+    tools: Tools, keeper: Keeper, workspace_id: str, connection_id: str, leave: Leave = Leave()
+) -> str | None:
     """Withdraw the approval on Whop and forget the credential; a run under way is cancelled.
 
-    What was synced, the links and the log stay. Whop not answering does not keep the credential here.
+    The links and the log stay. What was synced stays too, or a run takes it back, whose id is given. Whop not
+    answering does not keep the credential here.
     """
     with tools.database.reading() as session:
         connection = connections.get(session, workspace_id, connection_id)
     withdraw(keeper, connection)
+    now = tools.clock()
     with tools.database.transaction() as session:
         connections.disconnect(session, workspace_id, connection_id)
-        runs.cancel(session, workspace_id, connection_id, tools.clock())
+        runs.cancel(session, workspace_id, connection_id, now)
+        if leave.then is Then.KEEP:
+            return None
+        id_ = leaving.start(
+            session, connection, leave.then, why=leave.why, correlation_id=leave.correlation_id, now=now
+        )
+        run = runs.by_id(session, id_)
+    mirror.ring(tools, run)
+    return id_

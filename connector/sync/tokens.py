@@ -137,7 +137,7 @@ def _renew(keeper: Keeper, connection: Connection, grant: Grant, owner: str, tur
     kept = _save(keeper, grant, new)
     log.info("the access to Whop was renewed", connection=connection.id, kept=kept)
     if not kept:  # disconnected or connected again meanwhile: nobody will ever use these
-        revoke(keeper, tokens.refresh)
+        revoke(keeper.client, tokens.refresh)
 
 
 def _save(keeper: Keeper, grant: Grant, new: Renewed) -> bool:
@@ -194,13 +194,13 @@ def withdraw(keeper: Keeper, connection: Connection) -> None:
     except ConnectorError as error:
         log.warning("the approval was not withdrawn on Whop", connection=connection.id, code=error.code)
     else:
-        revoke(keeper, refresh)
+        revoke(keeper.client, refresh)
 
 
-def revoke(keeper: Keeper, refresh_token: str) -> None:
+def revoke(client: TokenClient, refresh_token: str) -> None:
     """End a grant that nobody is to use any more. A failure is logged and no more."""
     try:
-        keeper.client.revoke(refresh_token)
+        client.revoke(refresh_token)
     except ConnectorError as error:
         log.warning("an approval was not withdrawn on Whop", code=error.code)
 

@@ -12,6 +12,7 @@ from connector.web import (
     shell,
     standing,
     views_connections,
+    views_disconnect,
     views_errors,
     views_events,
     views_log,
@@ -30,7 +31,7 @@ def install(app: Flask) -> None:
     shell.install(app)
     app.register_blueprint(blueprint)
     listed = (views_runs, views_retry, views_review, views_log, views_events, views_errors)
-    for module in (views_connections, *listed):
+    for module in (views_connections, views_disconnect, *listed):
         app.register_blueprint(module.blueprint)
 
 

@@ -7,12 +7,10 @@ from flask import Blueprint, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from connector.errors import ConnectorError, RefusedError, SchemaError
-from connector.sources.whop import scopes
-from connector.sources.whop.scopes import Scope
 from connector.store import overview
 from connector.store.connections import Connection
-from connector.sync import connecting, mirror, modelling, onboarding
-from connector.web import access, limits, plan_extras, plan_lines, present, shell, whop
+from connector.sync import mirror, modelling, onboarding
+from connector.web import access, limits, permissions, plan_extras, plan_lines, present, shell, whop
 from connector.web.crm_links import CrmLinks
 from connector.web.views_connections import found_or_404
 
@@ -44,7 +42,7 @@ def show(id_: str) -> ResponseReturnValue:
         is_new=_is_new(one),
         plan=plan,
         lines=list(plan_lines.lines(plan.steps, crm)),
-        missing=_missing(one),
+        permissions=permissions.of(one),
         extras=plan_extras.gathered(g.workspace, crm),
     )
 
@@ -176,8 +174,3 @@ def _under_way(one: Connection) -> ResponseReturnValue | None:
         return None
     shell.tell("A sync is under way already", "It is this one; no second one was started.", tone="")
     return flask.redirect(url_for("runs.show", run_id=active.id), 303)
-
-
-def _missing(one: Connection) -> list[Scope]:
-    lacks = connecting.missing(shell.parts().desk, one)
-    return [scope for scope in scopes.needed(shell.parts().mappings) if scope.name in lacks]

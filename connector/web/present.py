@@ -12,6 +12,7 @@ from connector.mapping_files import MappingSet
 from connector.store.connections import Connection
 from connector.store.runs import LogEntry, Run
 from connector.sync.waiting import Side, side_in_trouble
+from connector.web.money import money
 
 
 class Status(NamedTuple):
@@ -66,6 +67,8 @@ REASON: Final[Mapping[str, str]] = {
     "merged": "Merged into another record in Twenty, which is kept up to date from now on",
     "restored": "Taken out of the bin of Twenty",
     "recreated": "Deleted in Twenty, and made anew",
+    "kept": "Left as it is in Twenty",
+    "removed": "Done when the company was disconnected",
 }
 WHY: Final[Mapping[str, str]] = {
     "several": "Fits more than one in Twenty",
@@ -84,12 +87,6 @@ _OBJECTS: Final[Mapping[str, tuple[str, str]]] = {
     "person": ("Person", "People"),
     "opportunity": ("Opportunity", "Opportunities"),
     "company": ("Company", "Companies"),
-}
-_SIGNS: Final[Mapping[str, str]] = {"USD": "US$", "EUR": "€", "GBP": "£", "JPY": "¥"}
-_DECIMALS: Final[Mapping[str, int]] = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX"), 0),
-    **dict.fromkeys(("VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _LONG: Final = 300
@@ -165,13 +162,6 @@ def _two(most: int, unit: str, rest: int, small: str) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """A number with its noun."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def money(micros: int, currency: str) -> str:
-    """An amount with as many decimals as its currency has."""
-    amount = f"{micros / 1_000_000:,.{_DECIMALS.get(currency, 2)}f}"
-    sign = _SIGNS.get(currency)
-    return f"{sign}{amount}" if sign else f"{currency} {amount}"
 
 
 class Value(NamedTuple):
@@ -260,6 +250,10 @@ class Vocabulary:
     def field(self, object_: str, name: str) -> str:
         """A field's label."""
         return self._labels.get((object_, name)) or _spaced(name)
+
+    def told(self, object_: str, name: str, raw: Any) -> str:
+        """A field's value in words; a select's by its label."""
+        return value(raw, self._options.get((object_, name))).text
 
     def changes(self, entry: LogEntry) -> list[Change]:
         """Field by field what a record was and is, in the order of writing."""

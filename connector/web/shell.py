@@ -19,6 +19,8 @@ _WORDS = {
     413: ("Too much at once", "What was sent is larger than anything we take. Nothing was changed."),
     503: ("The database does not answer", "Nothing is lost. Load the page again in a moment."),
 }
+#: Pages that belong to another entry of the navigation than their own.
+_WITHIN = dict.fromkeys(("connect", "plan", "disconnect"), "connections")
 _BROKEN = ("Something went wrong on our side", "It is in the log under the reference below. Nothing is lost.")
 
 
@@ -109,4 +111,4 @@ def _current() -> str:
     """The page of the navigation that this one belongs to."""
     if request.blueprint == "pages":
         return request.endpoint or ""
-    return f"{request.blueprint}.listing"
+    return f"{_WITHIN.get(request.blueprint or '', request.blueprint)}.listing"

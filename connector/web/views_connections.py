@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 from connector.errors import ConnectorError, RefusedError
 from connector.store import connections, overview
 from connector.store.connections import Connection
-from connector.sync import onboarding, steering
-from connector.web import access, present, shell, standing, views_runs
+from connector.sync import connecting, keys, onboarding, steering
+from connector.web import access, error_registry, permissions, present, shell, standing, views_runs
 
 blueprint = access.protect(Blueprint("connections", __name__))
 
@@ -22,6 +22,38 @@ def listing() -> str:
         known = standing.of_workspace(session, shell.workspace_id())
         found = [views_runs.with_pace(session, one) for one in known]
     return render_template("pages/connections.html", standings=found, connect=standing.connect_link)
+
+
+@blueprint.get("/connections/<id_>")
+def show(id_: str) -> str:
+    """One connection: how it stands, how it has access, and what it may read on Whop."""
+    one = found_or_404(id_)
+    with shell.parts().database.reading() as session:
+        found = standing.of_workspace(session, one.workspace_id)
+    return render_template(
+        "pages/connection.html",
+        standing=next(each for each in found if each.connection.id == one.id),
+        permissions=permissions.of(one),
+        ended=error_registry.entry(one.ended_code) if one.status == "expired" else None,
+        connect=standing.connect_link,
+    )
+
+
+@blueprint.post("/connections/<id_>/permissions")
+def look_again(id_: str) -> ResponseReturnValue:
+    """Ask Whop by name what the connection may read."""
+    one, parts = found_or_404(id_), shell.parts()
+    try:
+        now = keys.look_again(parts.tools, parts.desk.asked, one)
+    except ConnectorError as error:
+        shell.tell_error(error)
+        return flask.redirect(url_for(".show", id_=id_), 303)
+    lacks = len(connecting.missing(parts.desk, now))
+    told = (
+        f"{present.plural(lacks, 'permission')} missing" if lacks else "Everything that is needed is granted"
+    )
+    shell.tell(told, "Whop was asked just now.", tone="warn" if lacks else "ok")
+    return flask.redirect(url_for(".show", id_=id_), 303)
 
 
 @blueprint.post("/connections/<id_>/sync")
@@ -57,31 +89,6 @@ def resume(id_: str) -> ResponseReturnValue:
     _record("sync_resumed", one)
     shell.tell("Resumed", f"Syncs of {present.company(one)} go on.")
     return flask.redirect(access.came_from(), 303)
-
-
-@blueprint.get("/connections/<id_>/disconnect")
-def ask_disconnect(id_: str) -> str:
-    """What disconnecting does, and the button for it."""
-    one = found_or_404(id_)
-    with shell.parts().database.reading() as session:
-        health = overview.health(session, one.workspace_id).get(one.id, overview.Health())
-        active = overview.active_runs(session, one.workspace_id).get(one.id)
-    if one.status == "revoked":
-        abort(404)
-    return render_template(
-        "pages/disconnect.html", one=one, title=present.company(one), health=health, active=active
-    )
-
-
-@blueprint.post("/connections/<id_>/disconnect")
-def disconnect(id_: str) -> ResponseReturnValue:
-    """Forget the access; what was synced stays."""
-    one = found_or_404(id_)
-    parts = shell.parts()
-    steering.disconnect(parts.tools, parts.openers.keeper, one.workspace_id, one.id)
-    _record("disconnect", one)
-    shell.tell(f"{present.company(one)} is disconnected", "Its access was forgotten. What was synced stays.")
-    return flask.redirect(url_for(".listing"), 303)
 
 
 def found_or_404(id_: str) -> Connection:

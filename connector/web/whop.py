@@ -17,11 +17,12 @@ from flask.typing import ResponseReturnValue
 from connector.bootstrap import Parts
 from connector.errors import ConnectorError, ReconnectError, RefusedError, SchemaError, TryLaterError
 from connector.sources.whop import oauth_refusals, scopes
-from connector.store import connections, pending
+from connector.store import connections, overview, pending
 from connector.store.connections import Connection
 from connector.store.pending import Visitor
-from connector.sync import connecting
+from connector.sync import connecting, keys, mirror
 from connector.sync.connecting import Choice, Connected
+from connector.sync.onboarding import NewConnection
 from connector.web import access, limits, present, safety, shell
 
 log = structlog.get_logger(__name__)
@@ -50,10 +51,11 @@ def _by_operator() -> str:
 def start() -> ResponseReturnValue:
     """What Whop will be asked for and why, and the button that leads there."""
     again = _wanted_again()
-    if not shell.parts().settings.whop_client_id:
-        return render_template("whop/unavailable.html"), 503
     needed = scopes.needed(shell.parts().mappings)
-    page = render_template("whop/start.html", scopes=needed, again=again, uses=_uses(needed))
+    known = {"scopes": needed, "again": again, "uses": _uses(needed)}
+    if not shell.parts().settings.whop_client_id:
+        return render_template("whop/unavailable.html", **known)
+    page = render_template("whop/start.html", **known)
     response = flask.make_response(page)
     response.headers["Content-Security-Policy"] = _policy(shell.parts().settings.whop_auth_url)
     return response
@@ -105,6 +107,19 @@ def choose() -> ResponseReturnValue:
     return _on(connecting.choose(desk, workspace_id, _visitor(), id_, company_id=chosen))
 
 
+@blueprint.post("/connect/whop/key")
+@limits.limiter.limit(BEGIN_LIMIT, key_func=_by_operator)
+def by_key() -> ResponseReturnValue:
+    """Connect by an API key that was pasted in, or give a connection another one."""
+    again = _wanted_again()
+    company_id = again.company_id if again else request.form.get("company", "").strip()
+    new = NewConnection(company_id, request.form.get("key", "").strip())
+    if not new.key:
+        shell.tell("No API key was entered", "Paste the one that you made on Whop.", tone="warn")
+        return flask.redirect(url_for(".start", connection=again.id if again else None), 303)
+    return _on(keys.connect(shell.parts().desk, g.workspace, new, again=again is not None))
+
+
 @blueprint.errorhandler(ConnectorError)
 def failed(error: ConnectorError) -> ResponseReturnValue:
     """What happened, what is safe, and *Try again*: never a stack trace."""
@@ -135,12 +150,22 @@ def _try_again(error: ConnectorError) -> str:
 
 
 def _on(done: Connected) -> ResponseReturnValue:
-    """The company is connected: record it, and go on to what will be created in the CRM."""
-    made = done.connection
+    """The company is connected: record it, and go on to what will be created in the CRM, or to the sync
+    that catches up."""
+    made, company = done.connection, present.company(done.connection)
     with shell.parts().database.transaction() as session:
-        access.record(session, "connect", company=present.company(made), connection=made.id)
-    shell.tell(f"{present.company(made)} is connected", "Nothing was written to Twenty yet.")
-    return flask.redirect(url_for("plan.show", id_=made.id), 303)
+        how = "approval" if made.auth == "oauth" else "API key"
+        access.record(session, "connect", company=company, connection=made.id, how=how)
+        run = overview.active_of(session, made.workspace_id, made.id)
+    if run is None:
+        shell.tell(f"{company} is connected", "Nothing was written to Twenty yet.")
+        return flask.redirect(url_for("plan.show", id_=made.id), 303)
+    if run.status == "paused":
+        shell.tell(f"{company} is connected again", "Its syncs are paused; Resume lets them catch up.")
+        return flask.redirect(url_for("connections.show", id_=made.id), 303)
+    mirror.ring(shell.parts().tools, run)
+    shell.tell(f"{company} is connected again", "This sync catches up with what changed meanwhile.")
+    return flask.redirect(url_for("runs.show", run_id=run.id), 303)
 
 
 def _wanted_again() -> Connection | None:

@@ -83,8 +83,8 @@ def test_disconnecting_asks_first_and_keeps_the_links(connected: Installation, m
 
     marta.open("/connections")
     marta.follow("Disconnect")
-    expect(marta.page.get_by_role("dialog")).to_contain_text("stay as they are")
-    marta.page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
+    expect(marta.page.locator("main")).to_contain_text("stay in Twenty as they are")
+    marta.page.get_by_role("button", name="Disconnect, keep").click()
 
     marta.reads("is disconnected")
     assert [each.status for each in connected.connections() if each.id == one.id] == ["revoked"]

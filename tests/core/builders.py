@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from connector.core import rules
+from connector.core.gone import KEEP
 from connector.core.mapping import (
     FieldRule,
     FieldSpec,
@@ -79,6 +80,7 @@ def a_mapping(
         links=tuple(links),
         stamps=(FieldSpec("syncedAt", "date_time", declared=True),),
         when_deleted=when_deleted,
+        when_gone=KEEP,
         title=title or rules.path("id"),
     )
 

@@ -477,6 +477,17 @@ RESTORE, RECREATE = deleting(WhenDeleted.RESTORE), deleting(WhenDeleted.RECREATE
 BIN = a_row(deleted=True, name="old", key="k")
 
 
+def test_what_we_removed_ourselves_comes_back_whatever_the_mapping_says_of_deletions():
+    gone = a_link(state=LinkState.GONE)
+
+    plan = planned(a_mapped(name="old", key="k"), gone, Found(BIN))
+    anew = planned(a_mapped(name="old", key="k"), gone, Found(), new_id="crm-1")
+
+    assert (plan.action, plan.reason, plan.restores) == (Action.UPDATE, Reason.RESTORED, True)
+    assert (anew.action, anew.crm_id) == (Action.CREATE, "crm-1")
+    assert plan.state == anew.state == LinkState.LINKED
+
+
 @pytest.mark.parametrize("link", [a_link(), a_link(None)])
 def test_a_deleted_record_is_restored_and_updated(link):
     found = Found(BIN) if link.crm_id else Found(by_key=(("key", (BIN,)),))

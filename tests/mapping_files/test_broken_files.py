@@ -102,8 +102,16 @@ FRAME = [
         HEAD + GOOD + "when_deleted_in_crm: restored\n",
         '5:22: found "restored", expected one of respect, restore, recreate, did you mean "restore"?',
     ),
-    (HEAD + GOOD + "when_gone: delete\n", '5:12: found "delete", which is not supported yet, expected keep'),
-    (HEAD + GOOD + "when_gone: keeep\n", '5:12: found "keeep", expected keep, did you mean "keep"?'),
+    (
+        HEAD + GOOD + "when_gone: keeep\n",
+        '5:12: found "keeep", expected one of keep, mark, clear, delete, did you mean "keep"?',
+    ),
+    (HEAD + GOOD + "when_gone: mark\n", '5:12: found "mark" alone, expected {do: mark, field: …}'),
+    (HEAD + GOOD + "when_gone: {field: x}\n", "5:12: found when_gone without do:, expected do:"),
+    (
+        HEAD + GOOD + "when_gone: {do: keep, field: x}\n",
+        "5:23: found field: beside do: keep, expected it left out",
+    ),
     (
         HEAD.replace("object: opportunity", "object: opportunity, create: no") + GOOD,
         '3:39: found "no", expected true or false',

@@ -31,6 +31,7 @@ from connector.store import (
     overview,
     pending,
     relations,
+    removals,
     reviews,
     runs,
     sales,
@@ -79,6 +80,13 @@ class World:
     event_row: int
     waiting: int
     decided: int
+
+
+GONE = {"state": "gone", "memory": {}, "crm_updated_at": None}
+
+
+def members_of(workspace_id: str, a: World, connection_id: str = "") -> Claimed:
+    return Claimed(workspace_id, connection_id or a.home.connection_id, "whop", "member", "person")
 
 
 # Each asks for A's rows by A's ids, in the name of the workspace it is given.
@@ -190,6 +198,12 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "sharing.written_by": lambda s, w, _: sharing.written_by(s, w, "person", ["crm-of-a"], 7),
     "sharing.distrust": lambda s, w, _: sharing.distrust(s, w, "person", ["crm-of-a"]),
     "sharing.hand_over": lambda s, w, a: sharing.hand_over(s, w, a.home.connection_id),
+    "removals.after": lambda s, w, a: removals.after(s, members_of(w, a), 0, 10),
+    "removals.ids": lambda s, w, a: list(removals.ids(s, members_of(w, a))),
+    "removals.shared": lambda s, w, a: removals.shared(s, members_of(w, a, "another"), ["crm-of-a"]),
+    "removals.settle": lambda s, w, a: removals.settle(s, w, "drain-1", [{"of_link": a.link_id + 1, **GONE}]),
+    "overview.active_of": lambda s, w, a: overview.active_of(s, w, a.home.connection_id),
+    "overview.ever_synced": lambda s, w, a: overview.ever_synced(s, w, a.home.connection_id),
 }
 
 #: What a function is given that asks the database for somebody.
@@ -207,6 +221,7 @@ OPERATORS = (
 SESSIONS = ("start", "find", "touch", "choose", "of_operator", "revoke", "revoke_all")
 EXEMPT = {
     "pending.add": "only adds; the new row names its workspace",
+    "pending.lapsed": "withdraws what is over in all workspaces",
     "pending.sweep": "forgets what is over in all workspaces, and tells only how many",
     "workspaces.add": "makes a workspace",
     "workspaces.named": _OPERATOR,

@@ -20,7 +20,7 @@ from connector.errors import (
     TryLaterError,
     VaultError,
 )
-from connector.store import connections
+from connector.store import connections, overview
 from connector.store.db import Database, metadata
 from connector.sync.onboarding import crm_key_binding, origin, secret_binding
 
@@ -189,11 +189,19 @@ def test_a_disconnected_company_comes_back_with_its_links(scene: Scene) -> None:
     disconnect(scene)
 
     again = scene.add_connection(scene.workspace)
-    run = scene.sync()
+    (run_id,) = under_way(scene)
+    run = scene.go_on(run_id)
 
+    assert run.why == "After reconnect"
     assert again.id == scene.connection.id
     assert {plural: scene.rows(plural) for plural in PLURALS} == before
     assert {result for of in run.counts.values() for result in of} == {"unchanged", "skipped"}
+
+
+def under_way(scene: Scene) -> list[str]:
+    assert scene.workspace is not None
+    with scene.parts.database.reading() as session:
+        return [one.id for one in overview.active_runs(session, scene.workspace.id).values()]
 
 
 def test_a_disconnected_company_is_not_synced(scene: Scene) -> None:

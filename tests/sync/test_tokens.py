@@ -280,6 +280,7 @@ def test_what_was_left_lying_is_forgotten(scene: Scene) -> None:
     connecting.begin(desk(scene), home(scene), MARTA)
 
     assert len(rows(scene)["pending_authorization"]) == 1
+    assert turn(scene.whop.app)["live"] == 0, "what was granted and never chosen is withdrawn on Whop"
 
 
 def test_a_declined_approval_is_over(scene: Scene) -> None:

@@ -110,6 +110,29 @@ class Columns:
         """Takes ``f``; removes rows for good."""
         return f"mutation($f:{type_name(self.object)}FilterInput){{destroy{self.title}(filter:$f){{id}}}}"
 
+    @property
+    def remove(self) -> str:
+        """Takes ``f``; puts rows into the bin."""
+        head = f"mutation($f:{type_name(self.object)}FilterInput)"
+        return f"{head}{{{self.removed}(filter:$f){{id updatedAt}}}}"
+
+    @property
+    def removed(self) -> str:
+        """The name under which that answers."""
+        return f"delete{self.title}"
+
+    @property
+    def put(self) -> str:
+        """Takes ``f`` and ``data``: the same values for many rows."""
+        type_ = type_name(self.object)
+        head = f"mutation($f:{type_}FilterInput,$data:{type_}UpdateInput!)"
+        return f"{head}{{{self.was_put}(filter:$f,data:$data){{id updatedAt}}}}"
+
+    @property
+    def was_put(self) -> str:
+        """The name under which that answers."""
+        return f"update{self.title}"
+
     # --- rows
 
     def row(self, node: Json) -> CrmRow:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 from connector.core.mapping import Mapping
 from connector.core.naming import Names
 from connector.core.outcomes import WriteResult
 from connector.core.plan import Action, Found, PlannedWrite
-from connector.core.records import Ref
+from connector.core.records import CrmRow, Ref
+from connector.crms.twenty import remove
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.columns import AS_WRITTEN, Columns
 from connector.crms.twenty.further import Further
@@ -81,6 +83,14 @@ class TwentyWriter:
             todo = [write for write in writes if write.action is action and _says_something(write)]
             results.update((result.ref, result) for result in self._send(todo, send))
         return [results[write.ref] for write in writes]
+
+    def remove(self, mapping: Mapping, rows: Sequence[CrmRow]) -> set[str]:
+        """One request: soft deletes, where nobody changed the row since it was looked at."""
+        return remove.delete(self._client, Columns.of(mapping, self._names), rows)
+
+    def put(self, mapping: Mapping, ids: Sequence[str], field: str, value: Any) -> dict[str, str]:
+        """One request: the same value in one field of all of them."""
+        return remove.put(self._client, Columns.of(mapping, self._names), ids, field, value)
 
     def _send(
         self, todo: list[PlannedWrite], send: Callable[[Batch], Iterator[WriteResult]]

@@ -53,7 +53,7 @@ connection = Table(
     Column("expires_at", UtcDateTime),
     #: The Whop user who approved; null for API keys.
     Column("source_user_id", String(64)),
-    #: What the admin granted of what was asked, by name; null for API keys.
+    #: What is granted of what the mappings need, by name; null where it was never looked at.
     Column("scopes", Json),
     #: The company that was named when access was asked for, which each refresh repeats; null where none was.
     Column("asked_company_id", String(64)),

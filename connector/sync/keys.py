@@ -1,0 +1,58 @@
+"""Connecting by an API key that was pasted in; and looking again at what a connection may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connector.errors import ReconnectError
+from connector.ports import SourceAccount
+from connector.store import connections
+from connector.store.connections import Connection
+from connector.store.workspaces import Workspace
+from connector.sync import mirror, onboarding
+from connector.sync.connecting import Connected, Desk, missing
+from connector.sync.mirror import Tools
+from connector.sync.onboarding import IDENTITY, NewConnection
+
+
+def connect(desk: Desk, workspace: Workspace, new: NewConnection, *, again: bool = False) -> Connected:
+    """Check the key at once, then keep it: for a new connection, or ``again`` for the one of that company.
+
+    Raises ReconnectError for a key that opens nothing, RefusedError (another company, connected already),
+    TryLaterError. Nothing is kept then.
+    """
+    made, _ = onboarding.add_connection(
+        desk.database,
+        desk.vault,
+        workspace,
+        new,
+        open_reader=desk.open_keyed,
+        now=desk.clock(),
+        asked=desk.asked,
+        again=again,
+    )
+    return Connected(made, missing(desk, made))
+
+
+def look_again(tools: Tools, asked: tuple[str, ...], connection: Connection) -> Connection:
+    """Ask the source by name what the connection may do, and keep the answer; the connection as it is now.
+
+    Raises ReconnectError when it opens nothing any more: it is marked expired then, with the reason.
+    """
+    try:
+        account = tools.open_reader(connection).account()
+    except ReconnectError as error:
+        with tools.database.transaction() as session:
+            mirror.end_access(session, connection.workspace_id, connection.id, error.code, tools.clock())
+        raise
+    where = (connection.workspace_id, connection.id)
+    values: dict[str, Any] = {"company_title": account.title, "scopes": _may(asked, account, connection)}
+    with tools.database.transaction() as session:
+        connections.keep_credential(session, *where, **values)
+        return connections.get(session, *where)
+
+
+def _may(asked: tuple[str, ...], account: SourceAccount, connection: Connection) -> list[str]:
+    """Of the identity scopes nothing new is known: what was granted with the approval stays."""
+    had = connection.scopes or ()
+    return [one for one in asked if (one in had if one in IDENTITY else one not in account.missing)]

@@ -1,0 +1,34 @@
+"""A connection that has its access back: what changed meanwhile is caught up with, by itself."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from connector import logs
+from connector.store import connections, overview, runs
+from connector.store.db import Session
+from connector.store.runs import NewRun
+
+WHY = "After reconnect"
+
+
+def catch_up(session: Session, workspace_id: str, connection_id: str, now: datetime) -> None:
+    """Queue a full sync, in the transaction that keeps the new access: both are there, or neither.
+
+    A full one, because nothing was heard meanwhile. None where the connection never had a sync, because
+    nobody has agreed yet to what it makes in the CRM. One under way goes on instead; only what was being
+    taken back after disconnecting ends where it is. Ring after the commit; else the sweeper does.
+    """
+    if not overview.ever_synced(session, workspace_id, connection_id):
+        return
+    under_way = overview.active_of(session, workspace_id, connection_id)
+    if under_way is not None and under_way.type == "undo":
+        runs.cancel(session, workspace_id, connection_id, now)
+    elif under_way is not None:
+        return
+    correlation_id = logs.current_correlation_id() or uuid.uuid4().hex
+    new = NewRun(str(uuid.uuid4()), workspace_id, connection_id, "full", WHY, correlation_id, now)
+    runs.start(session, new)
+    if connections.get(session, workspace_id, connection_id).paused:
+        runs.pause_idle(session, workspace_id, connection_id)
