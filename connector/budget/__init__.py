@@ -28,7 +28,8 @@ asks Redis again after some seconds. A flushed Redis is a full bucket: the servi
 
 from __future__ import annotations
 
-from .bucket import LANES, LaneTerms, Standing, Terms
+from .bucket import Standing
 from .budgets import Budgets, Slots, client
+from .terms import LANES, LaneTerms, Terms
 
 __all__ = ["LANES", "Budgets", "LaneTerms", "Slots", "Standing", "Terms", "client"]

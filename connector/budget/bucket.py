@@ -7,6 +7,8 @@ as it does, or more strictly, is what keeps it from ever refusing while nobody e
 * **Lanes.** Each lane leaves some tokens to the lanes before it, so a webhook finds one at once while a
   full sync takes every token that comes back. A lane with a floor is owed that share of the pace: when it
   got less, it may take what the others would keep from it.
+* **Together.** As each request loses a part of a token, those of a patient lane go together and then wait
+  for a whole one. So a long sync gets what comes back while it spends what was saved up.
 * **Learning.** A refusal names the limit, which takes the place of the known one with the nearest window.
 * **Others.** A refusal although we had tokens means that somebody else spends them too: our share of the
   pace shrinks by a tenth, and grows again slowly.
@@ -19,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import floor, log
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from connector.budget.terms import Terms
 from connector.ports import Lane, Limit
 
 _SLACK = 1.02  # our clock and the way to the server are not the server's
@@ -32,39 +34,10 @@ _REGROWTH = 0.005  # of the share, in a second: from 0.9 to the whole in 20 s
 _TRYING = 0.01  # beyond the known limit, in a second of waiting
 _CONFIRMED = 24 * 3600.0
 _ASKS = 1.0  # somebody who waits for what is owed is back within this after its wait
+_PLENTY = 0.9  # of a bucket: nothing is lost yet that a sync would miss
+_TOGETHER = 0.25  # of the time in which a token grows, from the first of those that go together
+_BREATH = 0.001  # no wait is shorter
 _SHORT = 10.0  # requests are short while somebody had to wait within this
-
-
-@dataclass(frozen=True, slots=True)
-class LaneTerms:
-    """``keeps``: tokens that are left to the lanes before it. ``floor``: the share of the pace it is owed."""
-
-    keeps: int = 0
-    floor: float = 0.0
-
-
-LANES: Mapping[Lane, LaneTerms] = MappingProxyType(
-    {
-        "webhook": LaneTerms(),
-        "incremental": LaneTerms(keeps=3, floor=0.1),
-        "full": LaneTerms(keeps=6, floor=0.2),
-    }
-)
-"""Six requests at once are one round of webhooks: look-up, write, a parent, and the same again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What is known of a service before it said anything. ``code`` is that of a wait too long."""
-
-    who: str
-    code: str
-    limits: tuple[Limit, ...]
-    lanes: Mapping[Lane, LaneTerms] = field(default_factory=lambda: LANES)
-
-    def halved(self) -> Terms:
-        """For one of several processes that do not see each other."""
-        return replace(self, limits=tuple(Limit(max(1, n // 2), seconds) for n, seconds in self.limits))
 
 
 class Level(NamedTuple):
@@ -95,6 +68,7 @@ class State:
     cut_at: float = 0.0
     told_at: float = 0.0
     waited_at: float = 0.0
+    together_since: float = 0.0
     owed: Mapping[str, Owed] = field(default_factory=dict)
 
 
@@ -115,20 +89,24 @@ def fresh(terms: Terms, now: float) -> State:
 def take(terms: Terms, state: State, lane: Lane, cost: int, now: float) -> tuple[State, float]:
     """Take ``cost`` tokens, or the seconds after which to ask again (0.0: taken)."""
     state = _grown(terms, state, now)
-    levels = tuple(_level(state, at, now) for at in range(len(state.limits)))
+    levels = _levels(state, now)
     kept = terms.lanes[lane].keeps + _dues(state, lane, now)
     wait = regular = _wait(state, levels, cost, kept, now)
     if regular:
         wait = min(regular, max(_wait(state, levels, cost, 0, now), _until_owed(terms, state, lane)))
     if wait:
         return _waiting(state, lane, cost, now, wait), wait
+    if not regular and terms.lanes[lane].patient and (moment := _until_whole(state, levels, now)):
+        return state, moment
     left = tuple(Level(level.tokens - cost, now) for level in levels)
+    if not _is_together(state, now):
+        state = replace(state, together_since=now)
     return replace(state, levels=left, owed=_paid(state.owed, lane, cost, on_floor=bool(regular))), 0.0
 
 
 def sent(state: State, now: float) -> State:
     """A request that was paid for earlier leaves now: this is the moment that the server counts from."""
-    levels = (_level(state, at, now) for at in range(len(state.limits)))
+    levels = _levels(state, now)
     most = (limit.requests - 1 for limit in state.limits)  # of a full bucket, one is gone now
     return replace(
         state, levels=tuple(Level(min(one.tokens, n), now) for one, n in zip(levels, most, strict=True))
@@ -137,8 +115,7 @@ def sent(state: State, now: float) -> State:
 
 def refused(state: State, limit: Limit | None, now: float) -> State:
     """The server had no token for a request that we thought it had."""
-    known = min(range(len(state.limits)), key=lambda at: _pace(state.limits[at]))
-    at = known if limit is None else _nearest(state.limits, limit)
+    at = _slowest(state) if limit is None else _nearest(state.limits, limit)
     levels = tuple(
         Level(0, now) if one == at else _level(state, one, now) for one in range(len(state.levels))
     )
@@ -165,9 +142,17 @@ def _pace(limit: Limit) -> float:
     return limit.requests / limit.seconds
 
 
+def _slowest(state: State) -> int:
+    return min(range(len(state.limits)), key=lambda at: _pace(state.limits[at]))
+
+
 def _interval(state: State, at: int) -> float:
     """Seconds until one token is back."""
     return _SLACK / (_pace(state.limits[at]) * state.share)
+
+
+def _levels(state: State, now: float) -> tuple[Level, ...]:
+    return tuple(_level(state, at, now) for at in range(len(state.limits)))
 
 
 def _level(state: State, at: int, now: float) -> Level:
@@ -185,8 +170,21 @@ def _wait(state: State, levels: tuple[Level, ...], cost: int, kept: int, now: fl
         if levels[at].tokens < need:
             tokens, since = state.levels[at]
             full = min(since, now) + (need - tokens) * _interval(state, at)
-            longest = max(longest, full - now, 0.001)
+            longest = max(longest, full - now, _BREATH)
     return longest
+
+
+def _until_whole(state: State, levels: tuple[Level, ...], now: float) -> float:
+    """Seconds until the token that grows is whole; 0.0 where little would be lost by a request now."""
+    at = _slowest(state)
+    interval, grown = _interval(state, at), now - state.levels[at].since
+    if levels[at].tokens >= _PLENTY * state.limits[at].requests or _is_together(state, now):
+        return 0.0
+    return max(interval - grown, _BREATH) if grown < interval - _BREATH else 0.0
+
+
+def _is_together(state: State, now: float) -> bool:
+    return 0 <= now - state.together_since <= _TOGETHER * _interval(state, _slowest(state))
 
 
 def _grown(terms: Terms, state: State, now: float) -> State:
@@ -212,10 +210,10 @@ def _owing(owed: Owed, pace: float, now: float) -> Owed:
     return owed._replace(tokens=tokens, since=now)
 
 
-def _paid(owed: Mapping[str, Owed], lane: Lane, cost: int, *, on_floor: bool) -> dict[str, Owed]:
+def _paid(owed: Mapping[str, Owed], lane: Lane, cost: int, *, on_floor: bool) -> Mapping[str, Owed]:
     """What it got in turn settles a debt as well; only what it took out of turn is owed back."""
     if lane not in owed:
-        return dict(owed)
+        return owed
     left = owed[lane].tokens - cost
     return {**owed, lane: Owed(left if on_floor else max(0.0, left), owed[lane].since)}
 
@@ -270,4 +268,4 @@ def from_json(kept: Mapping[str, Any]) -> State:
     )
 
 
-_NUMBERS = ("born", "share", "share_at", "cut_at", "told_at", "waited_at")
+_NUMBERS = ("born", "share", "share_at", "cut_at", "told_at", "waited_at", "together_since")

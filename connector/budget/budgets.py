@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from redis import Redis
 
 from connector.budget import bucket, slots
-from connector.budget.bucket import Standing, State, Terms
+from connector.budget.bucket import Standing, State
 from connector.budget.shared import Shared
 from connector.budget.slots import Taken
+from connector.budget.terms import Terms
 from connector.errors import TryLaterError
 from connector.ports import Budget, Lane, Limit
 

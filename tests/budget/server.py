@@ -57,8 +57,18 @@ class World:
         self.begin = self.now
         self.state = replace(bucket.fresh(self.terms, self.now), told_at=self.now if self.confirmed else 0.0)
 
-    def run(self, seconds: float, senders: Iterable[tuple[Lane, Iterable[float]]], others: float = 0) -> None:
-        """Each sender wants to send at its moments, one after the other; others send so many a second."""
+    def run(
+        self,
+        seconds: float,
+        senders: Iterable[tuple[Lane, Iterable[float]]],
+        *,
+        others: float = 0,
+        answer: float = 0,
+    ) -> None:
+        """Each sender wants to send at its moments, one after the other; others send so many a second.
+
+        ``answer`` is how long the server takes for one request.
+        """
         todo: list[tuple[float, int, Lane, Iterator[float], float]] = []
         for number, (lane, at_all) in enumerate(senders):
             moments = iter(at_all)
@@ -73,7 +83,7 @@ class World:
             if wait:
                 heapq.heappush(todo, (at + wait, number, lane, moments, wanted))
             elif (following := next(moments, None)) is not None:
-                following = max(following, at)
+                following = max(following, at + answer)
                 heapq.heappush(todo, (following, number, lane, moments, following))
         self.now = self.begin + seconds
 

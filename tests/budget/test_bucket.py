@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import accumulate, count, pairwise, repeat
 
 import orjson
@@ -54,6 +55,36 @@ def test_a_full_sync_uses_nearly_all_that_comes_back() -> None:
     world.run(600, [("full", restless())])
 
     assert len(world.sent["full"]) >= 0.97 * (100 + 600 / 0.6)
+
+
+# With answers of 0.7 s two go together each 0.7 s, and the 0.1 s beyond a whole token cannot be had.
+@pytest.mark.parametrize(("answer", "most"), [(0.05, 1.08), (0.2, 1.08), (0.35, 1.08), (0.7, 1.13)])
+def test_two_at_a_time_lose_little_of_what_comes_back(answer: float, most: float) -> None:
+    world, requests = World(), 346
+
+    senders: list[tuple[Lane, Iterator[float]]] = [("full", repeat(at, requests // 2)) for at in (0, 0.13)]
+
+    world.run(600, senders, answer=answer)
+
+    floor = max((requests - 100) * 0.6, requests * answer / 2)
+    assert len(world.sent["full"]) == requests
+    assert max(world.sent["full"]) < most * floor
+
+
+def test_a_short_sync_waits_for_nothing() -> None:
+    world = World()
+
+    world.run(60, [("full", repeat(ALWAYS, 10))], answer=0.2)
+
+    assert world.waits["full"] == [0.0] * 10
+
+
+def test_a_webhook_waits_for_no_whole_token() -> None:
+    world = World()
+
+    world.run(60, [("webhook", repeat(ALWAYS, 90))], answer=0.2)
+
+    assert world.waits["webhook"] == [0.0] * 90
 
 
 def test_a_webhook_does_not_wait_while_a_full_sync_takes_everything() -> None:
