@@ -10,7 +10,7 @@ from functools import cache
 import structlog
 
 from connector import bootstrap
-from connector.sync import connecting, deciding, mirror
+from connector.sync import connecting, crm_access, deciding, mirror
 from connector.sync import drain as draining
 
 log = structlog.get_logger(__name__)
@@ -40,8 +40,9 @@ def drain() -> None:
 
 
 def tidy() -> None:
-    """Forget approvals that were begun and never came back, or waited too long for a choice."""
+    """Forget approvals and sign-ins that were begun and never came back, or waited too long for a choice."""
     connecting.tidy(_parts().desk)
+    crm_access.tidy(_parts().crm_desk)
 
 
 def sweep() -> None:

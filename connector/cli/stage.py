@@ -189,7 +189,7 @@ def connections_of(parts: Parts, workspace: Workspace) -> list[Connection]:
 def _add_workspace(parts: Parts, stage: Stage, name: str) -> Workspace:
     new = onboarding.NewWorkspace(name, stage.address("twenty"), stage.key("twenty"))
     return onboarding.add_workspace(
-        parts.database, parts.vault, new, open_writer=parts.openers.writer_for, now=parts.tools.clock()
+        parts.database, parts.vault, new, check_key=parts.check_crm_key, now=parts.tools.clock()
     )
 
 

@@ -10,9 +10,10 @@ import click
 
 from connector.cli import base
 from connector.ports.crm_model import SchemaPlan, SchemaStep
-from connector.store import workspaces
+from connector.store import admins, crm_grants, workspaces
+from connector.store.db import Session
 from connector.store.workspaces import Workspace
-from connector.sync import modelling, onboarding
+from connector.sync import crm_keys, modelling, onboarding
 
 _WORDS = {
     "create": "to create   ",
@@ -41,7 +42,7 @@ def add(name: str, crm_url: str, crm_api_key_file: str | None, *, as_json: bool)
         key = base.secret("API key of the CRM", crm_api_key_file)
         new = onboarding.NewWorkspace(name, crm_url, key)
         made = onboarding.add_workspace(
-            parts.database, parts.vault, new, open_writer=parts.openers.writer_for, now=parts.tools.clock()
+            parts.database, parts.vault, new, check_key=parts.check_crm_key, now=parts.tools.clock()
         )
     base.show(document(made), [f"{made.name} is added: {made.crm_name} at {made.crm_url}."], as_json=as_json)
 
@@ -53,12 +54,44 @@ def list_(*, as_json: bool) -> None:
     Example: flask workspace list
     """
     with base.parts() as parts, parts.database.reading() as session:
-        found = workspaces.every(session)
-    rows = [(one.name, one.crm_url, one.crm_name, one.id) for one in found]
-    lines = (
-        base.table(rows, ("name", "CRM", "called there", "id")) if rows else ["There is no workspace yet."]
-    )
-    base.show([document(one) for one in found], lines, as_json=as_json)
+        found = [(one, _writer_of(session, one)) for one in workspaces.every(session)]
+    rows = [(one.name, one.crm_url, one.crm_name, writes, one.id) for one, writes in found]
+    head = ("name", "CRM", "called there", "writes with", "id")
+    lines = base.table(rows, head) if rows else ["There is no workspace yet."]
+    documents = [document(one) | {"writes_with": writes} for one, writes in found]
+    base.show(documents, lines, as_json=as_json)
+
+
+def _writer_of(session: Session, one: Workspace) -> str:
+    """The credential in use, in words."""
+    if one.crm_key_sealed is not None:
+        found = "an API key"
+    elif (grant := crm_grants.newest(session, one.id)) is not None:
+        found = f"the sign-in of {admins.get(session, one.id, grant.admin_id).name}"
+    else:
+        return "nothing: nobody is signed in"
+    return f"{found}, refused by the CRM" if one.crm_refusal else found
+
+
+@base.command("key")
+@click.argument("name")
+@click.option("--crm-api-key-file", help="A file holding the CRM's API key; - for standard input.")
+def key(name: str, crm_api_key_file: str | None, *, as_json: bool) -> None:
+    """Give a workspace an API key, or replace the one it has; it is asked for and checked at once.
+
+    Syncs that waited for it go on. Example: flask workspace key acme
+    """
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace = workspaces.named(session, name)
+        given = base.secret("API key of the CRM", crm_api_key_file)
+        client = parts.crm_desk.client
+        found = crm_keys.give_key(parts.tools, parts.vault, client, workspace, given)
+    lines = [f"{workspace.name} writes with this key from now on."]
+    if not found.may_change_model:
+        lines.append("It may not change the data model: that takes an admin who signs in with Twenty.")
+    told = {"name": workspace.name, "may_change_model": found.may_change_model}
+    base.show(told | {"expires_at": found.expires_at}, lines, as_json=as_json)
 
 
 @base.command("plan")
@@ -174,6 +207,6 @@ def step_lines(steps: Sequence[SchemaStep]) -> list[str]:
     return [f"created in the CRM: {step.label}{'' if step.field else ' (object)'}" for step in made]
 
 
-for one in (add, list_, plan, provision, views, workflow):
+for one in (add, key, list_, plan, provision, views, workflow):
     workspace_group.add_command(one)
 COMMANDS = (workspace_group,)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, insert, or_, select
+from sqlalchemy import and_, func, insert, or_, select
 
 from connector.store.db import Session
-from connector.store.models import audit_event, operator
+from connector.store.models import admin, audit_event, operator
 
 _OF_THE_DOOR = frozenset(
     {
@@ -27,6 +27,7 @@ _OF_THE_DOOR = frozenset(
         "password_set",
         "csrf_refused",
         "rate_limited",
+        "crm_sign_in_refused",
     }
 )
 #: What is done to a workspace; everything else is its operator's own.
@@ -45,6 +46,12 @@ OF_WORKSPACE = frozenset(
         "sync_resumed",
         "sync_cancelled",
         "events_replayed",
+        "crm_sign_in",
+        "crm_opened",
+        "crm_key_given",
+        "crm_key_removed",
+        "crm_checked",
+        "crm_disconnected",
     }
 )
 #: Everything that is recorded. The page has words for each; a new one needs some.
@@ -57,7 +64,10 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """What is recorded. ``operator_id`` is None for somebody unknown, ``workspace_id`` where it has none."""
+    """What is recorded, of an operator or an admin; of neither for somebody unknown.
+
+    ``workspace_id`` is None where it has none.
+    """
 
     what: str
     at: datetime
@@ -65,6 +75,7 @@ class NewEvent:
     workspace_id: str | None = None
     address: str = ""
     about: About = field(default_factory=dict)
+    admin_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +83,8 @@ class AuditEvent:
     id: int
     what: str
     at: datetime
-    operator_id: str | None
-    operator_name: str | None
+    person_id: str | None
+    person_name: str | None
     workspace_id: str | None
     address: str
     about: dict[str, Any]
@@ -90,13 +101,14 @@ def record(session: Session, new: NewEvent) -> None:
 def shown(
     session: Session,
     workspace_id: str | None,
-    operator_id: str,
+    person_id: str,
     *,
     before: int | None = None,
     limit: int = 50,
 ) -> list[AuditEvent]:
-    """The workspace's events and the operator's own of none, newest first, from below ``before``."""
-    own = and_(audit_event.c.workspace_id.is_(None), audit_event.c.operator_id == operator_id)
+    """The workspace's events and the person's own of none, newest first, from below ``before``."""
+    theirs = or_(audit_event.c.operator_id == person_id, audit_event.c.admin_id == person_id)
+    own = and_(audit_event.c.workspace_id.is_(None), theirs)
     query = _EVENTS.where(or_(audit_event.c.workspace_id == workspace_id, own) if workspace_id else own)
     if before is not None:
         query = query.where(audit_event.c.id < before)
@@ -111,13 +123,17 @@ def _clean(about: About) -> dict[str, Any]:
     return {name: value[:_LONGEST] if isinstance(value, str) else value for name, value in about.items()}
 
 
-_EVENTS = select(
-    audit_event.c.id,
-    audit_event.c.what,
-    audit_event.c.at,
-    audit_event.c.operator_id,
-    operator.c.name.label("operator_name"),
-    audit_event.c.workspace_id,
-    audit_event.c.address,
-    audit_event.c.about,
-).outerjoin(operator, operator.c.id == audit_event.c.operator_id)
+_EVENTS = (
+    select(
+        audit_event.c.id,
+        audit_event.c.what,
+        audit_event.c.at,
+        func.coalesce(audit_event.c.operator_id, audit_event.c.admin_id).label("person_id"),
+        func.coalesce(operator.c.name, admin.c.name).label("person_name"),
+        audit_event.c.workspace_id,
+        audit_event.c.address,
+        audit_event.c.about,
+    )
+    .outerjoin(operator, operator.c.id == audit_event.c.operator_id)
+    .outerjoin(admin, admin.c.id == audit_event.c.admin_id)
+)

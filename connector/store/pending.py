@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, insert, select, update
 
 from connector.errors import RefusedError
+from connector.store import answers
 from connector.store.db import Session
 from connector.store.models import pending_authorization as pending
 
-LIFE = timedelta(minutes=15)
+LIFE, digest = answers.LIFE, answers.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,6 @@ class Pending:
     offer: dict[str, Any] | None = None
 
 
-def digest(secret: str) -> str:
-    """What is kept of a state or of a cookie: 256 random bits need no slower hash."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
 def add(session: Session, new: Pending) -> None:
     """Keep a new one."""
     session.execute(insert(pending).values({name: getattr(new, name) for name in Pending.__slots__}))
@@ -61,13 +56,8 @@ def use(session: Session, workspace_id: str, visitor: Visitor, state: str, now: 
     ``whop_state_expired``. A refusal uses nothing up.
     """
     here = and_(_theirs(workspace_id, visitor), pending.c.state_hash == digest(state))
-    taken = session.execute(
-        update(pending)
-        .where(here, pending.c.used_at.is_(None), pending.c.expires_at > now)
-        .values(used_at=now)
-    )
-    row = session.execute(select(pending).where(here)).first()
-    if taken.rowcount == 1 and row is not None:
+    row, is_first = answers.use_up(session, pending, here, now)
+    if is_first and row is not None:
         return _made(row)
     raise _unusable(row)
 
@@ -104,7 +94,7 @@ def lapsed(session: Session, now: datetime) -> list[Pending]:
 
 def sweep(session: Session, now: datetime) -> int:
     """Forget every row whose time is over, with what it holds; how many."""
-    return session.execute(delete(pending).where(pending.c.expires_at <= now)).rowcount
+    return answers.forget(session, pending, now)
 
 
 def _theirs(workspace_id: str, visitor: Visitor) -> ColumnElement[bool]:

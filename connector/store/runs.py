@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, sel
 from connector.core.outcomes import Counts, Outcome, Result, as_json
 from connector.errors import RefusedError, TryLaterError
 from connector.store.db import Session, insert_into, many
-from connector.store.models import sync_log_entry, sync_run
+from connector.store.models import connection, sync_log_entry, sync_run
 from connector.store.types import UtcDateTime
 
 ACTIVE = ("queued", "running", "paused", "waiting")
@@ -206,6 +206,15 @@ def resume(session: Session, workspace_id: str, connection_id: str, now: datetim
     ids = list(session.execute(select(sync_run.c.id).where(*paused)).scalars())
     session.execute(update(sync_run).where(*paused).values(status="running", due_at=now))
     return [by_id(session, id_) for id_ in ids]
+
+
+def resume_all(session: Session, workspace_id: str, now: datetime) -> list[Run]:
+    """Let every paused run of the workspace go on whose connection nobody paused; the runs that did."""
+    wanted = select(connection.c.id).where(
+        connection.c.workspace_id == workspace_id, connection.c.paused.is_(False)
+    )
+    ids = list(session.execute(wanted).scalars())
+    return [run for id_ in ids for run in resume(session, workspace_id, id_, now)]
 
 
 def cancel(session: Session, workspace_id: str, connection_id: str, now: datetime) -> None:

@@ -1,7 +1,8 @@
 """Who is signed in, from where, and until when. Of the browser's token only the hash is kept.
 
-A session lives while nobody revoked it, its operator was not removed, it is younger than ``LIFE``, and it
-was used within ``IDLE``. ``find`` asks all of that each time, so each of them takes effect at once.
+A session is an operator's, or an admin's, who has one workspace and no other; ``person_id`` is the id of
+either. It lives while nobody revoked it, its person was not removed, it is younger than ``LIFE``, and it was
+used within ``IDLE``. ``find`` asks all of that each time, so each of them takes effect at once.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
 from connector.store.db import Session
-from connector.store.models import operator, web_session
+from connector.store.models import admin, operator, web_session
 from connector.store.operators import digest
 
 LIFE = timedelta(hours=12)
@@ -24,11 +25,12 @@ _KEPT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class WebSession:
-    """One row, with the operator's name; ``by`` is link or password."""
+    """One row, with the person's name; ``by`` is link, password or twenty. An admin's workspace is theirs."""
 
     id: str
-    operator_id: str
-    operator_name: str
+    person_id: str
+    person_name: str
+    is_admin: bool
     workspace_id: str | None
     by: str
     created_at: datetime
@@ -45,13 +47,17 @@ class WebSession:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """What a sign-in is kept with; browser and address are shortened before they come here."""
+    """What a sign-in is kept with; browser and address are shortened before they come here.
+
+    It names an operator or an admin.
+    """
 
     id: str
-    operator_id: str
+    operator_id: str | None
     by: str
     user_agent: str
     address: str
+    admin_id: str | None = None
 
 
 def start(session: Session, new: NewSession, token: str, now: datetime) -> None:
@@ -80,25 +86,25 @@ def is_touchable(one: WebSession, now: datetime) -> bool:
 
 
 def choose(session: Session, id_: str, chosen: str) -> None:
-    """The session looks at this workspace from now on."""
-    session.execute(update(web_session).where(web_session.c.id == id_).values(workspace_id=chosen))
+    """The operator's session looks at this workspace from now on; an admin's stays where it is."""
+    operators = and_(web_session.c.id == id_, web_session.c.operator_id.is_not(None))
+    session.execute(update(web_session).where(operators).values(workspace_id=chosen))
 
 
-def of_operator(session: Session, operator_id: str, now: datetime) -> list[WebSession]:
-    """The operator's live sessions, the last used first."""
-    query = _SESSIONS.where(web_session.c.operator_id == operator_id, _live(now))
+def of_person(session: Session, person_id: str, now: datetime) -> list[WebSession]:
+    """The person's live sessions, the last used first."""
+    query = _SESSIONS.where(_is_of(person_id), _live(now))
     return [_made(row) for row in session.execute(query.order_by(web_session.c.seen_at.desc()))]
 
 
-def revoke(session: Session, operator_id: str, id_: str, now: datetime) -> bool:
-    """End one session of the operator; False when it is not theirs or has ended."""
-    theirs = and_(web_session.c.id == id_, web_session.c.operator_id == operator_id)
-    return _revoke(session, theirs, now) == 1
+def revoke(session: Session, person_id: str, id_: str, now: datetime) -> bool:
+    """End one session of the person; False when it is not theirs or has ended."""
+    return _revoke(session, and_(web_session.c.id == id_, _is_of(person_id)), now) == 1
 
 
-def revoke_all(session: Session, operator_id: str, now: datetime, *, but: str | None = None) -> int:
-    """End every session of the operator, but perhaps one; how many were ended."""
-    theirs = web_session.c.operator_id == operator_id
+def revoke_all(session: Session, person_id: str, now: datetime, *, but: str | None = None) -> int:
+    """End every session of the person, but perhaps one; how many were ended."""
+    theirs = _is_of(person_id)
     return _revoke(session, theirs if but is None else and_(theirs, web_session.c.id != but), now)
 
 
@@ -107,12 +113,18 @@ def _revoke(session: Session, which: ColumnElement[bool], now: datetime) -> int:
     return session.execute(update(web_session).where(live).values(revoked_at=now)).rowcount
 
 
+def _is_of(person_id: str) -> ColumnElement[bool]:
+    return or_(web_session.c.operator_id == person_id, web_session.c.admin_id == person_id)
+
+
 def _live(now: datetime) -> ColumnElement[bool]:
     return and_(
         web_session.c.revoked_at.is_(None),
         web_session.c.expires_at > now,
         web_session.c.seen_at > now - IDLE,
+        # Of an outer join: the missing one of the two has no such date either.
         operator.c.removed_at.is_(None),
+        admin.c.removed_at.is_(None),
     )
 
 
@@ -121,18 +133,24 @@ def _forget(session: Session, before: datetime) -> None:
     session.execute(delete(web_session).where(long_ended))
 
 
-_SESSIONS = select(
-    web_session.c.id,
-    web_session.c.operator_id,
-    operator.c.name.label("operator_name"),
-    web_session.c.workspace_id,
-    web_session.c.by,
-    web_session.c.created_at,
-    web_session.c.seen_at,
-    web_session.c.expires_at,
-    web_session.c.user_agent,
-    web_session.c.address,
-).join(operator, operator.c.id == web_session.c.operator_id)
+_SESSIONS = (
+    select(
+        web_session.c.id,
+        func.coalesce(operator.c.id, admin.c.id).label("person_id"),
+        func.coalesce(operator.c.name, admin.c.name).label("person_name"),
+        admin.c.id.is_not(None).label("is_admin"),
+        # Of an admin the row of the person decides, whatever the session's says.
+        func.coalesce(admin.c.workspace_id, web_session.c.workspace_id).label("workspace_id"),
+        web_session.c.by,
+        web_session.c.created_at,
+        web_session.c.seen_at,
+        web_session.c.expires_at,
+        web_session.c.user_agent,
+        web_session.c.address,
+    )
+    .outerjoin(operator, operator.c.id == web_session.c.operator_id)
+    .outerjoin(admin, admin.c.id == web_session.c.admin_id)
+)
 
 
 def _made(row: Any) -> WebSession:

@@ -29,6 +29,8 @@ class Workspace:
     crm_names: dict[str, Any] | None = None
     crm_front_url: str | None = None
     batch_cap_at: datetime | None = None
+    crm_key_expires_at: datetime | None = None
+    crm_refusal: dict[str, str] | None = None
 
     def batch_known(self, now: datetime) -> int | None:
         """The batch size that was learned not long ago: a server that is upgraded may take more."""
@@ -56,6 +58,48 @@ def get(session: Session, workspace_id: str) -> Workspace:
 def named(session: Session, name: str) -> Workspace:
     """The workspace of this name or id. Raises RefusedError when there is none."""
     return _one(session, (workspace.c.name == name) | (workspace.c.id == name), name)
+
+
+def of_crm(session: Session, crm_url: str, crm_workspace_id: str) -> Workspace | None:
+    """The workspace of this CRM's workspace: the origin belongs to it, ids are anybody's to claim."""
+    same = (workspace.c.crm_workspace_id == crm_workspace_id) & (workspace.c.crm_url == crm_url)
+    row = session.execute(select(workspace).where(same)).first()
+    return None if row is None else _made(row)
+
+
+def is_served(session: Session, crm_url: str) -> bool:
+    """Whether any workspace is of the CRM at this origin."""
+    return session.execute(select(workspace.c.id).where(workspace.c.crm_url == crm_url)).first() is not None
+
+
+def free_name(session: Session, wanted: str) -> str:
+    """A name that no workspace has: the wanted one, or with a number."""
+    taken = set(session.execute(select(workspace.c.name)).scalars())
+    wanted = " ".join(wanted.split())[:180] or "Twenty"
+    numbered = (f"{wanted} {number}" for number in range(2, len(taken) + 3))
+    return wanted if wanted not in taken else next(name for name in numbered if name not in taken)
+
+
+def give_key(session: Session, workspace_id: str, sealed: str, expires_at: datetime | None) -> None:
+    """Write with this API key from now on; what was refused before is forgotten."""
+    values = {"crm_key_sealed": sealed, "crm_key_expires_at": expires_at, "crm_refusal": None}
+    session.execute(update(workspace).where(workspace.c.id == workspace_id).values(values))
+
+
+def remove_key(session: Session, workspace_id: str) -> None:
+    """Forget the API key."""
+    values = {"crm_key_sealed": None, "crm_key_expires_at": None}
+    session.execute(update(workspace).where(workspace.c.id == workspace_id).values(values))
+
+
+def refuse(session: Session, workspace_id: str, why: dict[str, str]) -> None:
+    """The CRM lets nobody write now: syncs wait for a credential that works."""
+    session.execute(update(workspace).where(workspace.c.id == workspace_id).values(crm_refusal=why))
+
+
+def accept(session: Session, workspace_id: str) -> None:
+    """The CRM lets us write (again)."""
+    session.execute(update(workspace).where(workspace.c.id == workspace_id).values(crm_refusal=None))
 
 
 def every(session: Session) -> list[Workspace]:

@@ -21,7 +21,7 @@ from connector.core.outcomes import Result, as_json, sum_of
 from connector.errors import ConnectorError, TryLaterError
 from connector.store import connections, drains, inbox, links, runs, workspaces
 from connector.store.drains import Drain
-from connector.sync import mirror, modelling, rounds
+from connector.sync import holding, mirror, modelling, rounds
 from connector.sync.heartbeat import heartbeat
 from connector.sync.mirror import Tools
 from connector.sync.scope import Scope
@@ -109,6 +109,8 @@ def _give_back(job: _Job, found: Drain, error: ConnectorError | None) -> None:
             tries=tries,
             error=as_json(error),
         )
+        if error is not None and holding.is_for_credential(error):
+            holding.mark(session, found.workspace_id, error)
     if error is not None and not isinstance(error, TryLaterError):
         _stop(job, found.connection_id, error)
 

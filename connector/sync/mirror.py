@@ -22,7 +22,7 @@ from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Database, Session
 from connector.store.workspaces import Workspace
-from connector.sync import leaving, modelling, stages, waiting
+from connector.sync import holding, leaving, modelling, stages, waiting
 from connector.sync.heartbeat import heartbeat
 from connector.sync.scope import Pace, Scope
 
@@ -46,9 +46,9 @@ LANES: dict[str, Lane] = {
 
 
 class OpenSchema(Protocol):
-    """The data model of a workspace; with a present admin's token where its own credential may not."""
+    """The data model of a workspace. What its own credential may not do, this admin's sign-in does."""
 
-    def __call__(self, workspace: Workspace, token: str | None = None) -> SchemaKeeper: ...
+    def __call__(self, workspace: Workspace, admin_id: str | None = None) -> SchemaKeeper: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +272,8 @@ def _put_off(
 
 
 def _fail(tools: Tools, run: runs.Run, owner: str, error: ConnectorError) -> None:
+    if holding.is_held(tools.database, run, owner, error):
+        return
     log.error("run failed", code=error.code, error=str(error))
     now = tools.clock()
     with tools.database.transaction() as session:

@@ -26,17 +26,17 @@ if TYPE_CHECKING:  # a run uses this, and is what it is used with
 log = structlog.get_logger(__name__)
 
 
-def plan(tools: Tools, workspace: Workspace, *, token: str | None = None) -> SchemaPlan:
+def plan(tools: Tools, workspace: Workspace, *, admin_id: str | None = None) -> SchemaPlan:
     """The data model beside the mappings; nothing is touched.
 
-    ``token`` is a present admin's, for where the workspace's own credential may not.
+    What the workspace's own credential may not do, this admin's sign-in does, or the latest there is.
     """
-    return tools.open_schema(_as_known(tools, workspace), token).plan(tools.mappings)
+    return tools.open_schema(_as_known(tools, workspace), admin_id).plan(tools.mappings)
 
 
-def provision(tools: Tools, workspace: Workspace, *, token: str | None = None) -> SchemaPlan:
+def provision(tools: Tools, workspace: Workspace, *, admin_id: str | None = None) -> SchemaPlan:
     """Create in the CRM what the mappings declare, and remember what everything is called there."""
-    keeper = tools.open_schema(_as_known(tools, workspace), token)
+    keeper = tools.open_schema(_as_known(tools, workspace), admin_id)
     done = keeper.apply(tools.mappings)
     front = keeper.front()
     made = {step.object for step in done.changes if step.field is None}

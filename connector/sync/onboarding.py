@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from connector.errors import AddressError
-from connector.ports import Reader, SourceAccount, Writer
+from connector.errors import AddressError, RefusedError
+from connector.ports import Reader, SourceAccount
+from connector.ports.crm_sign_in import CrmKey
 from connector.store import connections, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Database
@@ -67,15 +68,18 @@ def add_workspace(
     vault: Vault,
     new: NewWorkspace,
     *,
-    open_writer: Callable[[str, str], Writer],
+    check_key: Callable[[str, str], CrmKey],
     now: datetime,
 ) -> Workspace:
     """Check the key against the CRM at this address, then keep the workspace.
 
-    Raises AddressError, ReconnectError (wrong key), TryLaterError (unreachable) or RefusedError (known).
+    Raises AddressError, ReconnectError (a key that opens nothing), TryLaterError (unreachable) or
+    RefusedError (no key, one that may not do what is needed, a workspace that is known).
     """
     url = origin(new.crm_url)
-    account = open_writer(url, new.crm_key).account()
+    key = check_key(url, new.crm_key)
+    check_rights(key)
+    account = key.workspace
     id_ = str(uuid.uuid4())
     workspace = Workspace(
         id=id_,
@@ -87,10 +91,21 @@ def add_workspace(
         schema_version=None,
         batch_cap=None,
         created_at=now,
+        crm_key_expires_at=key.expires_at,
     )
     with database.transaction() as session:
         workspaces.add(session, workspace)
     return workspace
+
+
+def check_rights(key: CrmKey) -> None:
+    """Raises RefusedError for a key whose role may not do with records what the mappings need."""
+    if key.lacks:
+        raise RefusedError(
+            f"The role of this key may not: {', '.join(key.lacks)}.",
+            code="crm_key_rights",
+            remedy="Give it a role with these rights in Twenty under Settings, Roles; then give it again.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

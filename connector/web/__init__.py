@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from connector.bootstrap import Parts
-from connector.web import access, account, health, pages, plan, safety, signin, webhooks, whop
+from connector.web import access, account, crm_sign_in, health, pages, plan, safety, signin, webhooks, whop
 from connector.web.intake import Intake
 
 
@@ -17,7 +17,13 @@ def create_app(parts: Parts) -> Flask:
     app.extensions["parts"] = parts
     safety.install(app)
     access.install(app, parts)
-    for door in (health.blueprint, signin.blueprint, account.blueprint, account.colours):
+    for door in (
+        health.blueprint,
+        signin.blueprint,
+        account.blueprint,
+        account.colours,
+        crm_sign_in.blueprint,
+    ):
         app.register_blueprint(door)
     app.extensions["intake"] = Intake(parts.database, parts.vault, parts.tools.clock)
     access.csrf.exempt(webhooks.blueprint)

@@ -36,16 +36,27 @@ _GUARDED = "access"
 
 
 class SignedIn(NamedTuple):
-    """What pages know of the operator who is signed in."""
+    """What pages know of who is signed in: an operator, or an admin of one CRM workspace and no other."""
 
     id: str
     name: str
+    is_admin: bool
+
+    @property
+    def admin_id(self) -> str | None:
+        """The id, if it is an admin's."""
+        return self.id if self.is_admin else None
+
+    @property
+    def operator_id(self) -> str | None:
+        """The id, if it is an operator's."""
+        return None if self.is_admin else self.id
 
 
 def protect(blueprint: Blueprint, *, workspace: bool = True) -> Blueprint:
     """Show this blueprint's pages only to somebody signed in, who has chosen a workspace unless told so.
 
-    Its views find ``g.operator``, ``g.session_id`` and ``g.workspace``. Called before it is registered.
+    Its views find ``g.person``, ``g.session_id`` and ``g.workspace``. Called before it is registered.
     """
     blueprint.record(lambda state: _guarded(state.app).__setitem__(state.name, workspace))
     return blueprint
@@ -73,13 +84,21 @@ def current() -> WebSession | None:
     return found
 
 
-def begin(session: Session, operator_id: str, by: str, *, instead_of: WebSession | None) -> str:
-    """Start a session in place of the one this browser had (``current()``); the token for ``admit``."""
+def begin(
+    session: Session,
+    operator_id: str | None,
+    by: str,
+    *,
+    admin_id: str | None = None,
+    instead_of: WebSession | None,
+) -> str:
+    """Start an operator's or an admin's session in place of this browser's (``current()``); its token."""
     token, now = secrets.token_urlsafe(32), _parts().tools.clock()
     if instead_of is not None:
-        sessions.revoke(session, instead_of.operator_id, instead_of.id, now)
+        sessions.revoke(session, instead_of.person_id, instead_of.id, now)
     agent, network = traces.browser(request.user_agent.string), traces.network(limits.address())
-    sessions.start(session, NewSession(str(uuid.uuid4()), operator_id, by, agent, network), token, now)
+    new = NewSession(str(uuid.uuid4()), operator_id, by, agent, network, admin_id)
+    sessions.start(session, new, token, now)
     return token
 
 
@@ -115,14 +134,15 @@ def record(
 ) -> None:
     """Add what this request did to the audit log, in the name of who is signed in or ``operator_id``."""
     workspace: Workspace | None = g.get("workspace")
-    who: SignedIn | None = g.get("operator")
+    who: SignedIn | None = g.get("person")
     event = audit.NewEvent(
         what,
         _parts().tools.clock(),
-        operator_id=operator_id or (who.id if who else None),
+        operator_id=operator_id or (who.operator_id if who else None),
         workspace_id=workspace.id if workspace and what in audit.OF_WORKSPACE else None,
         address=limits.address(),
         about=about,
+        admin_id=who.admin_id if who and operator_id is None else None,
     )
     audit.record(session, event)
 
@@ -182,14 +202,14 @@ def _set_cookie(response: Response, name: str, value: str, *, max_age: int | Non
 def _enter() -> flask.typing.ResponseReturnValue | None:
     theme = request.cookies.get("theme")
     g.theme = theme if theme in THEMES else "auto"
-    g.operator = g.workspace = g.session_id = None
+    g.person = g.workspace = g.session_id = None
     needs = _guarded(current_app).get(request.blueprint or "")
     if needs is None and request.endpoint is not None:
         return None  # a public page; at an unknown address somebody signed in keeps the navigation
     found = current()
     if found is None:
         return None if needs is None else _away()
-    g.operator, g.session_id = SignedIn(found.operator_id, found.operator_name), found.id
+    g.person, g.session_id = SignedIn(found.person_id, found.person_name, found.is_admin), found.id
     g.workspace = _workspace(found)
     if needs and g.workspace is None:
         return flask.redirect(url_for("account.workspace", next=_wanted()), 303)
@@ -215,7 +235,7 @@ def _workspace(found: WebSession) -> Workspace | None:
     with parts.database.reading() as session:
         if found.workspace_id is not None:
             return _known(session, found.workspace_id)
-        every = workspaces.every(session)
+        every = [] if found.is_admin else workspaces.every(session)
     if len(every) != 1:
         return None
     with parts.database.transaction() as session:

@@ -22,15 +22,25 @@ colours = Blueprint("colours", __name__)
 SHORTEST_PASSWORD = 12
 _FRESH = timedelta(minutes=15)
 _PAGE = 50
+_OPERATORS_OWN = frozenset(
+    f"account.{name}" for name in ("workspace", "choose_workspace", "password", "set_password")
+)
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
     """End this session."""
     with _parts().database.transaction() as session:
-        sessions.revoke(session, g.operator.id, g.session_id, _parts().tools.clock())
+        sessions.revoke(session, g.person.id, g.session_id, _parts().tools.clock())
         access.record(session, "sign_out")
     return access.dismiss(flask.redirect(url_for("signin.form"), 303))
+
+
+@blueprint.before_request
+def _keep_admins_out() -> None:
+    """An admin has one workspace, and no password: these pages are an operator's."""
+    if g.person.is_admin and request.endpoint in _OPERATORS_OWN:
+        abort(404)
 
 
 @blueprint.get("/workspace")
@@ -62,7 +72,7 @@ def password() -> ResponseReturnValue:
 
 @blueprint.post("/password")
 @limits.limiter.limit(
-    limits.per_name, scope="password", key_func=lambda: str(g.operator.id), deduct_when=limits.failed
+    limits.per_name, scope="password", key_func=lambda: str(g.person.id), deduct_when=limits.failed
 )
 def set_password() -> ResponseReturnValue:
     """Keep a new password, and end the operator's other sessions."""
@@ -73,8 +83,8 @@ def set_password() -> ResponseReturnValue:
         return _password_refused("new", problem, 422)
     kept = hashed(new)
     with _parts().database.transaction() as session:
-        operators.set_password(session, g.operator.id, kept)
-        sessions.revoke_all(session, g.operator.id, now, but=g.session_id)
+        operators.set_password(session, g.person.id, kept)
+        sessions.revoke_all(session, g.person.id, now, but=g.session_id)
         access.record(session, "password_set")
     shell.tell("Your password is set", "You can sign in with your name and this password from now on.")
     return flask.redirect("/", 303)
@@ -84,7 +94,7 @@ def set_password() -> ResponseReturnValue:
 def listing() -> ResponseReturnValue:
     """Where the operator is signed in."""
     with _parts().database.reading() as session:
-        found = sessions.of_operator(session, g.operator.id, _parts().tools.clock())
+        found = sessions.of_person(session, g.person.id, _parts().tools.clock())
     return render_template("signin/sessions.html", found=found)
 
 
@@ -94,9 +104,9 @@ def revoke() -> ResponseReturnValue:
     which, now = request.form.get("session", ""), _parts().tools.clock()
     with _parts().database.transaction() as session:
         if which == "others":
-            ended = sessions.revoke_all(session, g.operator.id, now, but=g.session_id)
+            ended = sessions.revoke_all(session, g.person.id, now, but=g.session_id)
         else:
-            ended = int(sessions.revoke(session, g.operator.id, which, now))
+            ended = int(sessions.revoke(session, g.person.id, which, now))
         if not ended and which != "others":
             abort(404)
         access.record(session, "session_revoked", ended=ended)
@@ -112,7 +122,7 @@ def audit_log() -> ResponseReturnValue:
     before = request.args.get("before", type=int)
     here = g.workspace.id if g.workspace else None
     with _parts().database.reading() as session:
-        found = audit.shown(session, here, g.operator.id, before=before, limit=_PAGE + 1)
+        found = audit.shown(session, here, g.person.id, before=before, limit=_PAGE + 1)
     older = found[_PAGE - 1].id if len(found) > _PAGE else None
     return render_template("signin/audit.html", found=found[:_PAGE], words=WORDS, older=older, before=before)
 
@@ -154,6 +164,13 @@ WORDS = {
     "sync_resumed": "Sync resumed",
     "sync_cancelled": "Sync cancelled",
     "events_replayed": "Events taken again",
+    "crm_sign_in": "Signed in with Twenty",
+    "crm_sign_in_refused": "Sign-in with Twenty refused",
+    "crm_opened": "Workspace opened",
+    "crm_key_given": "API key of Twenty given",
+    "crm_key_removed": "API key of Twenty removed",
+    "crm_checked": "Access to Twenty checked",
+    "crm_disconnected": "Sign-in with Twenty deleted",
 }
 
 
@@ -166,7 +183,7 @@ def _asks_present() -> bool:
 
 def _kept_password() -> str | None:
     with _parts().database.reading() as session:
-        found = operators.credentials(session, g.operator.name)
+        found = operators.credentials(session, g.person.name)
     return found.password_hash if found else None
 
 
@@ -176,7 +193,7 @@ def _weakness(password: str) -> str:
         return f"At least {SHORTEST_PASSWORD} characters; this has {len(password)}."
     if len(password) > LONGEST_PASSWORD:
         return f"At most {LONGEST_PASSWORD} characters."
-    if len(set(password)) < 5 or g.operator.name.casefold() in password.casefold():
+    if len(set(password)) < 5 or g.person.name.casefold() in password.casefold():
         return "Too easy to guess: it repeats itself, or holds your name."
     return ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, render_template
+from flask import Blueprint, Flask, g, render_template
 
 from connector.store import overview
 from connector.store.overview import Health, RunFilter
@@ -12,6 +12,7 @@ from connector.web import (
     shell,
     standing,
     views_connections,
+    views_crm,
     views_disconnect,
     views_errors,
     views_events,
@@ -31,7 +32,7 @@ def install(app: Flask) -> None:
     shell.install(app)
     app.register_blueprint(blueprint)
     listed = (views_runs, views_retry, views_review, views_log, views_events, views_errors)
-    for module in (views_connections, views_disconnect, *listed):
+    for module in (views_connections, views_crm, views_disconnect, *listed):
         app.register_blueprint(module.blueprint)
 
 
@@ -46,7 +47,7 @@ def home() -> str:
         "pages/overview.html",
         standings=found,
         total=sum((one.health for one in found), Health()),
-        needs=standing.needs(found, latest),
+        needs=standing.needs(g.workspace, found, latest),
         runs=latest,
         titles={one.connection.id: one.title for one in found},
         connect=standing.connect_link,

@@ -24,7 +24,7 @@ _TRIES = 4
 
 
 def _by_operator() -> str:
-    return f"operator {g.operator.id}"
+    return f"operator {g.person.id}"
 
 
 @blueprint.get("/connections/<id_>/plan")
@@ -33,7 +33,7 @@ def show(id_: str) -> ResponseReturnValue:
     one = found_or_404(id_)
     if (there := _under_way(one)) is not None:
         return there
-    plan = modelling.plan(shell.parts().tools, g.workspace)
+    plan = modelling.plan(shell.parts().tools, g.workspace, admin_id=g.person.admin_id)
     crm = CrmLinks(g.workspace)
     return render_template(
         "whop/plan.html",
@@ -61,7 +61,7 @@ def agree(id_: str) -> ResponseReturnValue:
         return _create_only(one)
     mirror.check_may_run(one)
     parts = shell.parts()
-    why = f"First sync, started by {g.operator.name}"
+    why = f"First sync, started by {g.person.name}"
     try:
         _prepare()
         run_id = onboarding.start_sync(parts.tools, one, "full", why=why, correlation_id=g.correlation_id)
@@ -86,7 +86,7 @@ def _create_only(one: Connection) -> ResponseReturnValue:
 def switch_workflow(id_: str) -> ResponseReturnValue:
     """Pause the workflow that makes companies, or switch it on again."""
     one, on = found_or_404(id_), request.form.get("on") == "yes"
-    workflows = shell.parts().openers.workflows(g.workspace)
+    workflows = shell.parts().openers.workflows(g.workspace, g.person.admin_id)
     found = workflows.for_new_people()
     if found is not None and found.active != on:
         try:
@@ -104,7 +104,7 @@ def make_views(id_: str) -> ResponseReturnValue:
     """Make the lists that are missing."""
     one, parts = found_or_404(id_), shell.parts()
     try:
-        made = parts.openers.views(g.workspace).make(parts.tools.mappings)
+        made = parts.openers.views(g.workspace, g.person.admin_id).make(parts.tools.mappings)
     except RefusedError as error:
         return _not_done(error, id_)
     _record(one, "views_made")
@@ -142,14 +142,14 @@ def _prepare() -> None:
     parts = shell.parts()
     for _ in range(_TRIES - 1):
         try:
-            modelling.provision(parts.tools, g.workspace)
+            modelling.provision(parts.tools, g.workspace, admin_id=g.person.admin_id)
         except SchemaError as error:
             if error.code != "crm_schema_refused":
                 raise
             _wait_for_others()
         else:
             return
-    modelling.provision(parts.tools, g.workspace)
+    modelling.provision(parts.tools, g.workspace, admin_id=g.person.admin_id)
 
 
 def _wait_for_others() -> None:
@@ -163,7 +163,7 @@ def _wait_for_others() -> None:
 
 
 def _left_to_do() -> int:
-    return len(modelling.plan(shell.parts().tools, g.workspace).changes)
+    return len(modelling.plan(shell.parts().tools, g.workspace, admin_id=g.person.admin_id).changes)
 
 
 def _under_way(one: Connection) -> ResponseReturnValue | None:

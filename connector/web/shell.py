@@ -88,7 +88,7 @@ def page_of(error: HTTPException) -> tuple[str, int]:
 
 
 def _shell() -> dict[str, Any]:
-    name = g.operator.name if g.get("operator") else ""
+    name = g.person.name if g.get("person") else ""
     initials = "".join(word[0] for word in name.split()[:2]).upper()
     return {
         "shell": {"initials": initials, "current": _current(), "to_decide": _to_decide, "parked": _parked}

@@ -14,7 +14,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from connector.bootstrap import Parts
 from connector.store import operators
-from connector.web import access, limits
+from connector.web import access, browser_mark, limits
 
 #: Public: nobody can be signed in before.
 blueprint = Blueprint("signin", __name__)
@@ -44,7 +44,7 @@ def form() -> ResponseReturnValue:
     onward = access.safe_path(request.args.get("next"))
     if access.current() is not None:
         return flask.redirect(onward, 303)
-    return render_template("signin/sign_in.html", onward=onward, name="", refused=False)
+    return _form(onward, "", refused=False)
 
 
 @blueprint.post("/sign-in")
@@ -58,7 +58,7 @@ def password() -> ResponseReturnValue:
     right = is_right(request.form.get("password", ""), found.password_hash if found else None)
     if found is None or not right:
         _record("sign_in_failed", found.operator_id if found else None)
-        return render_template("signin/sign_in.html", onward=onward, name=name, refused=True), 403
+        return _form(onward, name, refused=True), 403
     return _admitted(found.operator_id, onward)
 
 
@@ -87,6 +87,13 @@ def use_link(token: str) -> ResponseReturnValue:
         return render_template("signin/link_refused.html"), 410
     onward = "/" if owner.has_password else url_for("account.password")
     return access.admit(flask.redirect(onward, 303), given)
+
+
+def _form(onward: str, name: str, *, refused: bool) -> str:
+    address = browser_mark.crm_address()
+    return render_template(
+        "signin/sign_in.html", onward=onward, name=name, refused=refused, address=address, error=None
+    )
 
 
 def _admitted(operator_id: str, onward: str) -> ResponseReturnValue:

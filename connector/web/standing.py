@@ -13,6 +13,7 @@ from connector.store.connections import Connection
 from connector.store.db import Session
 from connector.store.overview import Health
 from connector.store.runs import Run
+from connector.store.workspaces import Workspace
 from connector.sync.waiting import side_in_trouble
 from connector.web import error_registry, present
 from connector.web.pace import Pace
@@ -88,9 +89,23 @@ def of_workspace(session: Session, workspace_id: str) -> list[Standing]:
     return sorted(found, key=lambda one: one.connection.status == "revoked")
 
 
-def needs(found: Sequence[Standing], latest: Sequence[Run]) -> list[Need]:
+def needs(workspace: Workspace, found: Sequence[Standing], latest: Sequence[Run]) -> list[Need]:
     """What a person has to do, the gravest first; ``latest`` are the newest runs."""
-    return [*_lost(found), *_stopped(found, latest), *_failing(found, latest), *_undecided(found)]
+    return [
+        *_shut_out(workspace),
+        *_lost(found),
+        *_stopped(found, latest),
+        *_failing(found, latest),
+        *_undecided(found),
+    ]
+
+
+def _shut_out(workspace: Workspace) -> Iterator[Need]:
+    if workspace.crm_refusal is not None:
+        known = error_registry.entry(workspace.crm_refusal.get("code"))
+        text = f"{known.title}. Syncs wait, and nothing is lost."
+        link = url_for("crm.listing")
+        yield Need("bad", "failed", "Twenty lets nobody in", text, link, "Look at it")
 
 
 def connect_link(connection_id: str | None = None) -> str:

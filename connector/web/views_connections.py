@@ -102,7 +102,7 @@ def found_or_404(id_: str) -> Connection:
 
 def by_hand() -> str:
     """Why a run starts that somebody asked for."""
-    return f"Manually by {g.operator.name}"
+    return f"Manually by {g.person.name}"
 
 
 def refused(error: ConnectorError, connection_id: str, back: str) -> ResponseReturnValue:

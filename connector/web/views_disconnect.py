@@ -63,7 +63,7 @@ def disconnect(id_: str) -> ResponseReturnValue:
     if then is not Then.KEEP and not _is_agreed(number):
         return flask.redirect(url_for(".ask", id_=id_), 303)
     parts, company = shell.parts(), present.company(one)
-    why = f"{company} was disconnected by {g.operator.name}"
+    why = f"{company} was disconnected by {g.person.name}"
     leave = Leave(then, why, g.correlation_id)
     run_id = steering.disconnect(parts.tools, parts.openers.keeper, one.workspace_id, one.id, leave)
     with parts.database.transaction() as session:

@@ -71,7 +71,7 @@ def decide(review_id: int) -> ResponseReturnValue:
             review_id,
             decision,
             version=request.form.get("version", ""),
-            who=g.operator.name,
+            who=g.person.name,
             tell=_teller("review_decided", decision.choice.value),
         )
     except ConnectorError as error:

@@ -6,12 +6,11 @@ its own for this. That cookie outlasts a sign-in, so a session that ended on the
 
 from __future__ import annotations
 
-import secrets
 from urllib.parse import urlsplit
 
 import flask
 import structlog
-from flask import Blueprint, Flask, Response, abort, g, render_template, request, url_for
+from flask import Blueprint, Flask, abort, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from connector.bootstrap import Parts
@@ -23,7 +22,7 @@ from connector.store.pending import Visitor
 from connector.sync import connecting, keys, mirror
 from connector.sync.connecting import Choice, Connected
 from connector.sync.onboarding import NewConnection
-from connector.web import access, limits, present, safety, shell
+from connector.web import access, browser_mark, limits, present, safety, shell
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +31,7 @@ blueprint = access.protect(Blueprint("connect", __name__))
 #: How often one operator may go to Whop, and how often answers may come back to one address.
 BEGIN_LIMIT = "10 per minute; 60 per hour"
 ANSWER_LIMIT = "30 per minute"
+_COOKIE = "whop"
 
 _DENIED = ("whop_denied", "whop_state")
 _CONFLICT = ("connection_exists", "whop_state_used", "whop_choice")
@@ -44,7 +44,7 @@ def install(app: Flask, parts: Parts) -> None:
 
 
 def _by_operator() -> str:
-    return f"operator {g.operator.id}"
+    return f"operator {g.person.id}"
 
 
 @blueprint.get("/connect/whop")
@@ -65,11 +65,11 @@ def start() -> ResponseReturnValue:
 @limits.limiter.limit(BEGIN_LIMIT, key_func=_by_operator)
 def begin() -> ResponseReturnValue:
     """Remember who goes, and send the browser to Whop."""
-    again, browser = _wanted_again(), request.cookies.get(_cookie()) or secrets.token_urlsafe(32)
-    visitor = Visitor(g.operator.id, pending.digest(browser))
+    again, browser = _wanted_again(), browser_mark.of_request(_COOKIE)
+    visitor = Visitor(g.person.id, pending.digest(browser))
     desk, workspace_id = shell.parts().desk, shell.workspace_id()
     url = connecting.begin(desk, workspace_id, visitor, connection_id=again.id if again else None)
-    return _with_cookie(flask.make_response(flask.redirect(url, 303)), browser)
+    return browser_mark.keep(flask.redirect(url, 303), _COOKIE, browser)
 
 
 @limits.limiter.limit(ANSWER_LIMIT)
@@ -191,26 +191,9 @@ def _in_words(user: str) -> str:
     return f"{words.object(object_)}: {words.field(object_, field)}" if field else words.many(object_)
 
 
-def _cookie() -> str:
-    return "__Host-whop" if _is_https() else "whop"
-
-
-def _is_https() -> bool:
-    return shell.parts().settings.public_url.startswith("https://")
-
-
 def _visitor() -> Visitor:
     # Without a cookie this is the digest of nothing, which no row has.
-    return Visitor(g.operator.id, pending.digest(request.cookies.get(_cookie(), "")))
-
-
-def _with_cookie(response: Response, browser: str) -> Response:
-    # Lax, because the browser comes back from Whop by a link, and must bring it along.
-    life = int(pending.LIFE.total_seconds())
-    response.set_cookie(
-        _cookie(), browser, max_age=life, path="/", secure=_is_https(), httponly=True, samesite="Lax"
-    )
-    return response
+    return Visitor(g.person.id, pending.digest(request.cookies.get(browser_mark.name(_COOKIE), "")))
 
 
 def _policy(authorize_url: str) -> str:

@@ -23,8 +23,9 @@ MANY, LARGE = Kind.TOO_MANY, Kind.TOO_LARGE
 # What each recording means: by number, an error code of ours or a kind of refusal.
 MEANINGS: dict[int, Any] = {
     **dict.fromkeys((7, 8, 9, 11, 12, 13, 18, 19, 27, 98, 99), CREDENTIAL),
-    **dict.fromkeys((20, 82, 83, 84, 90, 92, 93, 94, 95, 884, 885), CREDENTIAL),
-    **dict.fromkeys((38, 39, 40), CREDENTIAL),
+    **dict.fromkeys((38, 39, 40, 84, 90, 92, 93, 94, 95), CREDENTIAL),
+    **dict.fromkeys((82, 83, 884, 885), "crm_person_gone"),
+    20: "crm_workspace_gone",
     **dict.fromkeys((14, 42, 67, 86, 87, 88, 89, 113, 441, 442, 443, 445, 446, 751), DENIED),
     **dict.fromkeys((656, 874, 876, 877, 878, 881, 886, 1018), DENIED),
     **dict.fromkeys((10, 29, 159, 167, 169, 234, 235, 236, 249, 253, 275, 278, 284), SCHEMA),

@@ -19,8 +19,10 @@ from connector.core.records import Ref
 from connector.core.sales import Sale
 from connector.errors import ConnectorError, RecordError
 from connector.store import (
+    admins,
     audit,
     connections,
+    crm_grants,
     drains,
     eventbook,
     grants,
@@ -39,11 +41,12 @@ from connector.store import (
     workspaces,
 )
 from connector.store.audit import NewEvent
+from connector.store.crm_grants import CrmGrant
 from connector.store.db import Database, Session
 from connector.store.grants import Grant, Renewed
 from connector.store.hooks import HookSecret, Refused
 from connector.store.links import Claimed
-from connector.store.models import metadata
+from connector.store.models import admin, metadata
 from connector.store.pending import Visitor, digest
 from connector.store.reviews import Question
 
@@ -94,6 +97,27 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "workspaces.get": lambda s, w, _: workspaces.get(s, w),
     "workspaces.move": lambda s, w, _: workspaces.move(s, w, "https://new.example.com"),
     "workspaces.remember_batch": lambda s, w, _: workspaces.remember_batch(s, w, 60, NOW),
+    "workspaces.give_key": lambda s, w, _: workspaces.give_key(s, w, "stolen", None),
+    "workspaces.remove_key": lambda s, w, _: workspaces.remove_key(s, w),
+    "workspaces.refuse": lambda s, w, _: workspaces.refuse(s, w, {"code": "x"}),
+    "workspaces.accept": lambda s, w, _: workspaces.accept(s, w),
+    "admins.vouched": lambda s, w, _: admins.vouched(s, w, "user-1", name="x", email="", now=NOW),
+    "admins.get": lambda s, w, _: admins.get(s, w, "admin-of-a"),
+    "admins.of_workspace": lambda s, w, _: admins.of_workspace(s, w),
+    "admins.remove": lambda s, w, _: admins.remove(s, w, "admin-of-a", NOW),
+    "crm_grants.newest": lambda s, w, _: crm_grants.newest(s, w, prefer="admin-of-a"),
+    "crm_grants.get": lambda s, w, _: crm_grants.get(s, w, "admin-of-a"),
+    "crm_grants.of_workspace": lambda s, w, _: crm_grants.of_workspace(s, w),
+    "crm_grants.claim": lambda s, w, _: crm_grants.claim(
+        s, a_crm_grant(w), owner="x", now=NOW, until=NOW + MINUTE
+    ),
+    "crm_grants.release": lambda s, w, _: crm_grants.release(s, a_crm_grant(w), owner="keeper-1"),
+    "crm_grants.renew": lambda s, w, _: crm_grants.renew(
+        s, a_crm_grant(w), access="stolen", refresh="stolen", expires_at=NOW
+    ),
+    "crm_grants.end": lambda s, w, _: crm_grants.end(s, a_crm_grant(w), NOW),
+    "crm_grants.remove": lambda s, w, _: crm_grants.remove(s, w, "admin-of-a"),
+    "runs.resume_all": lambda s, w, _: runs.resume_all(s, w, NOW),
     "workspaces.remember_crm": lambda s, w, _: workspaces.remember_crm(s, w, schema_version=9),
     "connections.add_or_revive": lambda s, w, _: connections.add_or_revive(s, a_connection(w)),
     "connections.known_id": lambda s, w, _: connections.known_id(s, w, "biz_1"),
@@ -209,7 +233,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
 #: What a function is given that asks the database for somebody.
 ASKED = {"session", "workspace_id"}
 #: Tables whose rows belong to no workspace.
-OF_INSTALLATION = {"operator", "sign_in_link"}
+OF_INSTALLATION = {"crm_registration", "operator", "sign_in_link"}
 
 _OPERATOR = "for the operator's commands, which know no workspace yet"
 _LEASE = "the caller must hold the run's lease, and names itself as its owner"
@@ -218,12 +242,22 @@ OPERATORS = (
     *("add", "named", "every", "remove", "credentials", "set_password"),
     *("keep_link", "link_owner", "use_link"),
 )
-SESSIONS = ("start", "find", "touch", "choose", "of_operator", "revoke", "revoke_all")
+SESSIONS = ("start", "find", "touch", "choose", "of_person", "revoke", "revoke_all")
+_IDENTITY = "a person signs in: which workspace it is, is what the CRM just proved"
+_BEFORE = "nobody is signed in yet; the browser's own secret is asked for"
+_CALLED = "for the functions of the store alone, which say whose rows"
 EXEMPT = {
     "pending.add": "only adds; the new row names its workspace",
     "pending.lapsed": "withdraws what is over in all workspaces",
     "pending.sweep": "forgets what is over in all workspaces, and tells only how many",
     "workspaces.add": "makes a workspace",
+    "workspaces.of_crm": _IDENTITY,
+    "workspaces.is_served": _IDENTITY,
+    "workspaces.free_name": "tells only a name that nobody has",
+    "crm_grants.keep": "only replaces what the same person granted; the new row names its workspace",
+    **{f"crm_sign_ins.{name}": _BEFORE for name in ("add", "use", "sweep", "client_id", "remember")},
+    "answers.use_up": _CALLED,
+    "answers.forget": _CALLED,
     "workspaces.named": _OPERATOR,
     "workspaces.every": _OPERATOR,
     "connections.owner_of": _OPERATOR,
@@ -260,6 +294,21 @@ PAID = Sale(
 )
 AT_ONCE: dict[str, Any] = {"owner": "x", "now": NOW, "until": NOW + MINUTE}
 VISITOR = Visitor("operator-1", "browser-1")
+
+
+def a_crm_grant(workspace_id: str) -> CrmGrant:
+    return CrmGrant(
+        "admin-of-a", workspace_id, "https://t", "client", "access-of-a", "refresh-of-a", NOW, NOW
+    )
+
+
+def add_people(session: Session) -> None:
+    """An admin who signed in, whose grant somebody was renewing."""
+    known = {"workspace_id": "workspace-of-a", "crm_user_id": "user-1", "name": "of-a", "email": ""}
+    session.execute(admin.insert().values(id="admin-of-a", **known, created_at=NOW, signed_in_at=NOW))
+    claimed = {"claimed_by": "keeper-1", "claimed_until": NOW - MINUTE}
+    crm_grants.keep(session, replace(a_crm_grant("workspace-of-a"), **claimed))
+    workspaces.refuse(session, "workspace-of-a", {"code": "of-a"})
 
 
 def granted(workspace_id: str) -> Grant:
@@ -423,6 +472,7 @@ def workspace_a(database: Database) -> World:
     with database.transaction() as session:
         add_grants(session)
         drains.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "drain-1"})
+        add_people(session)
         waiting, decided = add_reviews(session, home)
     share_person(database, replace(home, connection_id="idle-connection"))
     assert link.id is not None

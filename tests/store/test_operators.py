@@ -300,7 +300,7 @@ def test_one_sees_the_events_of_the_workspace_and_ones_own_of_none(database: Dat
         audit.record(session, NewEvent("sign_out", NOW, operator_id=other.id))
         seen = audit.shown(session, here.id, one.id)
 
-    told = [(event.what, event.operator_name, event.workspace_id) for event in seen]
+    told = [(event.what, event.person_name, event.workspace_id) for event in seen]
     assert told == [("sign_in", "marta", None), ("connect", "taro", here.id)]
 
 

@@ -185,10 +185,8 @@ class Scene:
 
     def add_workspace(self, name: str = "acme", *, url: str = "", key: str = "") -> Workspace:
         new = onboarding.NewWorkspace(name, url or self.twenty.url, key or self.crm_key)
-        opener, now = self.parts.openers.writer_for, self.clock()
-        return onboarding.add_workspace(
-            self.parts.database, self.parts.vault, new, open_writer=opener, now=now
-        )
+        opener, now = self.parts.check_crm_key, self.clock()
+        return onboarding.add_workspace(self.parts.database, self.parts.vault, new, check_key=opener, now=now)
 
     def add_connection(self, workspace: Workspace, *, company: str = "", key: str = "") -> Connection:
         new = onboarding.NewConnection(company or self.company, key or self.whop_key)
@@ -239,7 +237,7 @@ class Scene:
         """Job after job until the run has ended."""
         for number in range(jobs):
             run = self.advance(run_id, owner=f"worker-{number}", tools=tools)
-            if not run.active:
+            if not run.active or run.status == "paused":
                 return run
             self.clock.now = max(self.clock.now, run.due_at, run.lease_until or run.due_at)
             self.clock.advance(0.001)

@@ -18,11 +18,12 @@ from connector.core.plan import Found
 from connector.core.records import Ref
 from connector.errors import TryLaterError, VaultError
 from connector.ports import Seek
-from connector.store import connections, links, runs
+from connector.store import connections, links, runs, workspaces
 from connector.store.db import Session, in_transaction
 from connector.store.links import Claimed
 from connector.store.runs import Run
-from connector.sync import mirror
+from connector.store.workspaces import Workspace
+from connector.sync import crm_keys, mirror, steering
 from connector.sync.mirror import LEASE, Tools
 
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -136,26 +137,60 @@ def test_a_deleted_field_of_the_crm_fails_the_run_by_name(scene: Scene) -> None:
 
 @on_sqlite
 def test_a_run_after_a_failed_one_goes_through(scene: Scene) -> None:
-    scene.twenty.ask("POST", "/keys", {"do": "revoke"})
+    scene.whop.dial("GET /", {"status": 401, "body": {"error": {"message": "no"}}}, times=None)
     assert scene.sync().status == "failed"
-    scene.twenty.ask("POST", "/keys", {"do": "renew"})
+    scene.whop.undial()
+    assert scene.connection is not None
+    with scene.parts.database.transaction() as session:
+        connections.mark(session, scene.connection.workspace_id, scene.connection.id, "active")
 
     ended_well(scene, scene.sync())
 
 
 @on_sqlite
 @pytest.mark.parametrize("at", ["currentWorkspace", "people", "createOpportunities"])
-def test_a_revoked_crm_key_fails_the_run_and_says_so(scene: Scene, at: str) -> None:
+def test_a_revoked_crm_key_holds_the_run_and_says_so(scene: Scene, at: str) -> None:
     error = {"message": "This API Key is revoked", "extensions": {"code": "UNAUTHENTICATED"}}
     scene.twenty.dial(at, {"graphql_error": error}, times=None)
 
     run = scene.sync()
 
-    assert run.status == "failed"
+    assert run.status == "paused"
     assert run.error is not None
     assert run.error["code"] == "crm_credential"
-    assert "API key" in run.error["message"]
+    assert "API Key is revoked" in run.error["message"]
     assert connection_status(scene) == "active"  # it is the CRM's key that is gone, not Whop's
+    assert workspace_of(scene).crm_refusal == run.error
+
+
+@on_sqlite
+def test_a_held_run_goes_on_where_it_stopped_when_a_new_key_is_given(scene: Scene) -> None:
+    error = {"message": "This API Key is revoked", "extensions": {"code": "UNAUTHENTICATED"}}
+    scene.twenty.dial("createOpportunities", {"graphql_error": error}, times=None)
+    held = scene.sync()
+    scene.twenty.undial()
+    new = scene.twenty.ask("POST", "/keys", {"do": "new"})["key"]
+    parts = scene.parts
+
+    crm_keys.give_key(scene.tools, parts.vault, parts.crm_desk.client, workspace_of(scene), new)
+
+    assert workspace_of(scene).crm_refusal is None
+    assert scene.bell.rings[-1] == ("advance_run", "full", {"run_id": held.id})
+    ended_well(scene, scene.go_on(held.id))
+
+
+@on_sqlite
+def test_a_paused_connection_stays_paused_when_the_crm_lets_us_in_again(scene: Scene) -> None:
+    scene.twenty.ask("POST", "/keys", {"do": "revoke"})
+    held = scene.sync()
+    scene.twenty.ask("POST", "/keys", {"do": "renew"})
+    assert scene.connection is not None
+    steering.pause(scene.tools, scene.connection.workspace_id, scene.connection.id)
+
+    crm_keys.check(scene.tools, workspace_of(scene))
+
+    assert workspace_of(scene).crm_refusal is None
+    assert scene.run(held.id).status == "paused"
 
 
 # --- Whop in trouble
@@ -211,6 +246,12 @@ def test_a_whop_key_revoked_midway_expires_the_connection(scene: Scene) -> None:
     assert run.error is not None
     assert run.error["code"] == "whop_key"
     assert connection_status(scene) == "expired"
+
+
+def workspace_of(scene: Scene) -> Workspace:
+    assert scene.workspace is not None
+    with scene.parts.database.reading() as session:
+        return workspaces.get(session, scene.workspace.id)
 
 
 def connection_status(scene: Scene) -> str:

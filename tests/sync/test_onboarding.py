@@ -77,11 +77,30 @@ def test_an_unreachable_crm_is_told_and_nothing_kept(unconnected: Scene) -> None
 
 
 @pytest.mark.parametrize("key", ["wrong", "a.b.c", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.x"])
-def test_a_wrong_crm_key_is_told_and_nothing_kept(unconnected: Scene, key: str) -> None:
-    with pytest.raises(ReconnectError, match="API key") as caught:
+def test_what_is_no_crm_key_is_told_and_nothing_kept(unconnected: Scene, key: str) -> None:
+    with pytest.raises(RefusedError, match="not an API key of Twenty") as caught:
         unconnected.add_workspace(key=key)
 
     assert key not in told(caught.value)
+    assert dump(unconnected.parts.database) == {}
+
+
+def test_a_wrong_crm_key_is_told_and_nothing_kept(unconnected: Scene) -> None:
+    key = f"{unconnected.crm_key[:-4]}AAAA"
+
+    with pytest.raises(ReconnectError, match="does not accept") as caught:
+        unconnected.add_workspace(key=key)
+
+    assert key not in told(caught.value)
+    assert dump(unconnected.parts.database) == {}
+
+
+def test_a_crm_key_that_may_only_read_is_told_what_it_lacks(unconnected: Scene) -> None:
+    reader = unconnected.twenty.ask("POST", "/keys", {"do": "new", "role": "read_only"})["key"]
+
+    with pytest.raises(RefusedError, match="may not: write people, write opportunities"):
+        unconnected.add_workspace(key=reader)
+
     assert dump(unconnected.parts.database) == {}
 
 
@@ -112,7 +131,7 @@ def test_a_private_address_is_refused(unconnected: Scene, database_url: str, add
         scene = Scene(unconnected.whop, unconnected.twenty, parts)
 
         with pytest.raises(AddressError) as caught:
-            scene.add_workspace(url=address, key="any")
+            scene.add_workspace(url=address, key=unconnected.crm_key)
 
     assert told(caught.value)
     assert "ALLOWED_PRIVATE_HOSTS" in caught.value.remedy

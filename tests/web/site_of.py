@@ -138,7 +138,7 @@ def _colours(app: Flask) -> None:
 def a_workspace(parts: Parts, twenty: Service) -> Workspace:
     new = onboarding.NewWorkspace("Northlight", twenty.url, api_keys(twenty.app)[0])
     return onboarding.add_workspace(
-        parts.database, parts.vault, new, open_writer=parts.openers.writer_for, now=parts.tools.clock()
+        parts.database, parts.vault, new, check_key=parts.check_crm_key, now=parts.tools.clock()
     )
 
 

@@ -29,9 +29,14 @@ PUBLIC = {
     "signin.link",
     "signin.use_link",
     "colours.theme",
+    "crm_sign_in.form",
+    "crm_sign_in.begin",
+    "crm_sign_in.answer",
+    "webhooks.of_app",
+    "webhooks.of_connection",
 }
 #: What takes a POST without the mark of our forms, because it proves itself otherwise.
-UNMARKED: set[str] = set()
+UNMARKED = {"webhooks.of_app", "webhooks.of_connection"}
 WRITING = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -41,7 +46,7 @@ def probe(app: Flask) -> None:
 
     @blueprint.route("/probe", methods=["GET", "POST"])
     def page() -> dict[str, Any]:
-        return {"operator": g.operator.name, "workspace": g.workspace.name, "session": g.session_id}
+        return {"operator": g.person.name, "workspace": g.workspace.name, "session": g.session_id}
 
     app.register_blueprint(blueprint)
 
@@ -314,7 +319,7 @@ def test_the_sessions_page_lists_mine_and_ends_one(house: Door) -> None:
     here, there = house.signed_in(one), house.signed_in(one)
     house.signed_in(house.add_operator("taro"))
     with house.parts.database.reading() as session:
-        mine = sessions.of_operator(session, one.id, house.clock())
+        mine = sessions.of_person(session, one.id, house.clock())
     (other,) = {each.id for each in mine} - {session_id(here, house)}
 
     answer = send(here, "/sessions", session=other)
@@ -456,4 +461,4 @@ def test_a_page_of_an_unprotected_blueprint_sees_nobody(house: Door, marta: Flas
     with house.app.test_request_context("/healthz", headers={"Cookie": cookie_of(marta)}):
         house.app.preprocess_request()
 
-        assert (flask.g.operator, flask.g.workspace) == (None, None)
+        assert (flask.g.person, flask.g.workspace) == (None, None)

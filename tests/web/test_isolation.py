@@ -25,7 +25,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from connector.core.records import Ref
-from connector.store import connections, eventbook, hooks, inbox, pending, reviews
+from connector.store import admins, connections, crm_grants, eventbook, hooks, inbox, pending, reviews
+from connector.store.crm_grants import CrmGrant
 from connector.store.hooks import HookSecret
 from connector.store.inbox import InboxEvent
 from connector.store.links import Claimed
@@ -51,6 +52,10 @@ EXEMPT = {
     "signin.use_link": "before anybody is signed in",
     "account.workspace": "lists the workspaces: an operator looks after all of them",
     "account.choose_workspace": "goes to another workspace: an operator looks after all of them",
+    "crm_sign_in.form": "before anybody is signed in",
+    "crm_sign_in.begin": "before anybody is signed in",
+    "crm_sign_in.answer": "for the CRM, which says whose workspace it is; only the browser that went there",
+    "crm.sign_in": "takes no id; it leads to the CRM of the session's own workspace, outside",
     "webhooks.of_app": "for Whop, which signs: the app serves every workspace that has the company",
     "webhooks.of_connection": "for Whop, which signs with the connection's own secret",
 }
@@ -128,6 +133,10 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
             HookSecret("secret-1", b.id, desk.connection.id, "standard", f"sealed-{MARK}", NOON),
         )
         pending.add(session, a_held_grant(b))
+        one = admins.vouched(session, b.id, "user-b", name=MARK, email=MARK, now=NOON)
+        crm_grants.keep(
+            session, CrmGrant(one.id, b.id, "https://t", "client", f"sealed-{MARK}", "sealed", NOON, NOON)
+        )
     event_id = an_event(opened, b, desk)
     return {
         **dict.fromkeys(("id_", "connection_id", "connection"), desk.connection.id),
@@ -136,6 +145,8 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         **dict.fromkeys(("before", "entry"), "1000"),
         **dict.fromkeys(("session", "token", "digest", "name", "password", "present", "new"), "x"),
         **dict.fromkeys(("event", "event_id"), str(event_id)),
+        **dict.fromkeys(("key", "address"), "x"),
+        "person": one.id,
         "run": str(going.number),
         "review_id": str(review.id),
         "decision": "ignore",
@@ -261,6 +272,8 @@ def test_a_route_gives_and_changes_nothing_of_another_workspace(world: World, en
 WITH_IDS = [
     ("connections.ask_disconnect", "GET"),
     ("connections.listing", "GET"),
+    ("crm.ask_disconnect", "GET"),
+    ("crm.listing", "GET"),
     ("log.listing", "GET"),
     ("pages.overview", "GET"),
     ("runs.show", "GET"),
@@ -275,7 +288,7 @@ def test_the_owner_is_shown_it_with_the_same_ids(world: World, endpoint: str, me
     assert MARK in answer.text
 
 
-@pytest.mark.parametrize("endpoint", ["connections.pause", "connections.disconnect"])
+@pytest.mark.parametrize("endpoint", ["connections.pause", "connections.disconnect", "crm.disconnect"])
 def test_the_owner_changes_it_with_the_same_ids(world: World, endpoint: str):
     before = world.rows_of_b()
 

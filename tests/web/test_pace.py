@@ -12,7 +12,8 @@ from desk import Desk, a_person, desk
 from entering import NOON
 from test_pages import text_of
 
-from connector import bootstrap, budget
+from connector import budget
+from connector.bootstrap import crm_openers
 from connector.budget import Budgets, Standing, Terms
 from connector.core.outcomes import Result
 from connector.errors import TryLaterError
@@ -39,7 +40,7 @@ def use_up(redis_url: str, workspace_id: str) -> None:
     with budget.client(redis_url) as redis:
         terms = Terms("Twenty", "crm_rate_limit", (Limit(100, 60),))
         budgets = Budgets(redis, pause=lambda _seconds: None, tick=lambda: 0.0)
-        mine = budgets.tokens(bootstrap.crm_budget_key(workspace_id, "api_key"), terms, "full")
+        mine = budgets.tokens(crm_openers.crm_budget_key(workspace_id, "api_key"), terms, "full")
         mine.refused(Limit(100, 60))
         with suppress(TryLaterError), mine.sending():
             pass

@@ -105,7 +105,7 @@ def a_site(door: Door, twenty: Service, key: str) -> Site:
     new = onboarding.NewWorkspace("Northlight", twenty.url, key)
     parts = door.parts
     made = onboarding.add_workspace(
-        parts.database, parts.vault, new, open_writer=parts.openers.writer_for, now=door.clock()
+        parts.database, parts.vault, new, check_key=parts.check_crm_key, now=door.clock()
     )
     connection = a_connection(made.id, last_sync_at=None)
     with parts.database.transaction() as session:

@@ -36,8 +36,8 @@ def command(database_url: str, twenty: Service, monkeypatch: pytest.MonkeyPatch,
     env = environment(database_url, "http://127.0.0.1:9", "unix:///nowhere/redis.sock")
     new = onboarding.NewWorkspace("acme", twenty.url, api_keys(twenty.app)[0])
     with closing(built(env)) as parts:
-        opener = parts.openers.writer_for
-        onboarding.add_workspace(parts.database, parts.vault, new, open_writer=opener, now=NOON)
+        checker = parts.check_crm_key
+        onboarding.add_workspace(parts.database, parts.vault, new, check_key=checker, now=NOON)
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str) -> tuple[int, Any, str]:

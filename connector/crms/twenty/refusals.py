@@ -75,13 +75,10 @@ class Trouble:
 
 
 _LIMIT = re.compile(r"Limit reached \((\d+) tokens per (\d+) ms\)")
-_RECONNECT = {
-    "UNAUTHENTICATED",
-    "FORBIDDEN_EXCEPTION",
-    "NO_AUTHENTICATION_CONTEXT",
-    "INVALID_AUTH_CONTEXT",
-    "APPLICATION_NOT_FOUND",
-}
+_RECONNECT = {"UNAUTHENTICATED", "FORBIDDEN_EXCEPTION", "APPLICATION_NOT_FOUND"}
+#: The token is good, but whoever it speaks for is not of the workspace any more.
+_PERSON_GONE = {"NO_AUTHENTICATION_CONTEXT", "INVALID_AUTH_CONTEXT"}
+_WORKSPACE_GONE = re.compile(r"^No data sources found$|^Workspace not found")
 _DENIED = {"PERMISSION_DENIED", "VIEW_CREATE_PERMISSION_DENIED", "FORBIDDEN"}
 _SCHEMA = re.compile(
     r"^object '.+' not found|^Object \w+ doesn't have any \".*\" field|^Cannot query field"
@@ -164,16 +161,29 @@ def _limit(trouble: Trouble) -> LimitError | None:
 
 def _credential(trouble: Trouble) -> ReconnectError | None:
     codes = trouble.codes
-    known = trouble.status == 401 or codes & _RECONNECT or trouble.message == "No data sources found"
-    if known:
+    if _WORKSPACE_GONE.search(trouble.message) or "WORKSPACE_NOT_FOUND" in codes:
         return ReconnectError(
-            f"Twenty does not accept this API key: {trouble.message[:200]}", code="crm_credential"
+            f"The workspace is no longer there in Twenty: {trouble.message[:200]}",
+            code="crm_workspace_gone",
+            remedy="If it was deleted there, nothing can be synced into it any more.",
+        )
+    if codes & _PERSON_GONE:
+        return ReconnectError(
+            f"Twenty no longer knows whoever signed in: {trouble.message[:200]}",
+            code="crm_person_gone",
+            remedy="Have another admin sign in with Twenty, or give an API key.",
+        )
+    if trouble.status == 401 or codes & _RECONNECT:
+        return ReconnectError(
+            f"Twenty does not accept the access that is kept here: {trouble.message[:200]}",
+            code="crm_credential",
+            remedy="Give a new API key, or sign in with Twenty again.",
         )
     if codes & _DENIED:
         return ReconnectError(
             f"Twenty says: {trouble.message[:300]}",
             code="crm_permission",
-            remedy="Give the API key a role with this right.",
+            remedy="Give the API key, or whoever signed in, a role with this right.",
         )
     return None
 

@@ -12,10 +12,15 @@ from connector.store.models.events import drain, event_inbox, webhook_refusal, w
 from connector.store.models.records import link, sync_log_entry, sync_run
 from connector.store.models.reviews import open_relation, review
 from connector.store.models.sales import sale
+from connector.store.models.sign_in import admin, crm_grant, crm_registration, crm_sign_in
 
 __all__ = [
+    "admin",
     "audit_event",
     "connection",
+    "crm_grant",
+    "crm_registration",
+    "crm_sign_in",
     "drain",
     "event_inbox",
     "link",

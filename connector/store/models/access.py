@@ -39,10 +39,12 @@ web_session = Table(
     Column("id", Id, primary_key=True),
     #: SHA-256 of the token in the browser's cookie.
     Column("token_hash", String(64), nullable=False, unique=True),
-    Column("operator_id", Id, ForeignKey("operator.id"), nullable=False, index=True),
-    #: The one workspace it looks at; null until one is chosen.
+    #: Whose it is: an operator's, or an admin's.
+    Column("operator_id", Id, ForeignKey("operator.id"), index=True),
+    Column("admin_id", Id, ForeignKey("admin.id"), index=True),
+    #: The one workspace an operator looks at; null until one is chosen. An admin has but one.
     Column("workspace_id", Id, ForeignKey("workspace.id")),
-    #: link or password: a fresh link may set a password without the old one.
+    #: link, password or twenty: a fresh link may set a password without the old one.
     Column("by", String(10), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     #: Moved at most once a minute.
@@ -60,8 +62,9 @@ audit_event = Table(
     Column("id", Big, primary_key=True, autoincrement=True),
     #: Null where it concerns no workspace, as signing in does.
     Column("workspace_id", Id, ForeignKey("workspace.id")),
-    #: Null where nobody known did it.
+    #: Who did it; both null where nobody known did.
     Column("operator_id", Id, ForeignKey("operator.id")),
+    Column("admin_id", Id, ForeignKey("admin.id")),
     #: A code of ``audit.CODES``.
     Column("what", String(40), nullable=False),
     #: Names and numbers that belong to it; never a secret.

@@ -31,6 +31,11 @@ workspace = Table(
     #: Origin of the CRM's pages, where it is another than ``crm_url``; null: the same.
     Column("crm_front_url", Text),
     Column("created_at", UtcDateTime, nullable=False),
+    #: When the API key ends, as it says itself; null without a key, or where it does not say.
+    Column("crm_key_expires_at", UtcDateTime),
+    #: Why the CRM lets nobody write now: {"code": …, "message": …, "remedy": …}; null while it does.
+    #: Syncs wait meanwhile, and go on when a credential is given that works.
+    Column("crm_refusal", Json),
     UniqueConstraint("crm_workspace_id", "crm_url"),
 )
 

@@ -8,26 +8,23 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from redis import Redis
 
 from connector import __version__, budget, config, jobqueue, logs
-from connector.budget import Budgets, Slots, Standing, Terms
+from connector.bootstrap import crm
+from connector.bootstrap.crm_openers import CrmOpeners
+from connector.budget import Budgets, Terms
 from connector.cache import Cache
 from connector.config import Settings
-from connector.core.naming import Names
-from connector.crms.twenty.client import LIMITS, TwentyClient
 from connector.crms.twenty.fields import CATALOGUE as CRM
-from connector.crms.twenty.schema import TwentySchema
-from connector.crms.twenty.views import TwentyViews
-from connector.crms.twenty.workflows import TwentyWorkflows
-from connector.crms.twenty.writer import DEFAULT_BATCH, TwentyWriter
 from connector.errors import ReconnectError, SettingError
 from connector.mapping_files import MappingSet, load_all
-from connector.outbound import AllowList, Door, OutboundSession
-from connector.ports import Budget, Lane, Reader, Writer
-from connector.ports.crm_model import SchemaKeeper, Views, Workflows
+from connector.outbound import AllowList, Door
+from connector.ports import Budget, Lane, Reader
+from connector.ports.crm_sign_in import CrmKey
 from connector.sources.whop import Session, budgeted, headers, scopes
 from connector.sources.whop.budgeted import BudgetedSession
 from connector.sources.whop.catalogue import CATALOGUE as WHOP
@@ -38,20 +35,19 @@ from connector.sources.whop.renewing import RenewingSession
 from connector.sources.whop.vocabulary import NewWords
 from connector.store.connections import Connection
 from connector.store.db import Database, in_transaction
-from connector.store.workspaces import Workspace
-from connector.sync import tokens
+from connector.sync import mirror, tokens
 from connector.sync.connecting import Desk
+from connector.sync.crm_access import CrmDesk
 from connector.sync.mirror import Tools
-from connector.sync.onboarding import crm_key_binding, secret_binding
+from connector.sync.onboarding import secret_binding
 from connector.vault import Vault
 
 _SLACK = timedelta(seconds=60)
 _BLOCK_RECORDS = 2_000  # what one look-up of the CRM covers: some 0.4 s there, and two seconds of work here
 
 _WHOP_BUDGET = Terms("Whop", code="source_rate", limits=budgeted.LIMITS)
-_CRM_BUDGET = Terms("Twenty", code="crm_rate_limit", limits=LIMITS)
 
-SHIPPED_MAPPINGS = Path(__file__).parent.parent / "mappings"
+SHIPPED_MAPPINGS = Path(__file__).parents[2] / "mappings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +65,11 @@ class Parts:
     openers: Openers
     tools: Tools
     desk: Desk
+    crm_desk: CrmDesk
+
+    def check_crm_key(self, origin: str, key: str) -> CrmKey:
+        """What a key opens, and what of the mappings' needs it may not do."""
+        return self.crm_desk.client.key(origin, key, self.tools.mappings)
 
     def close(self) -> None:
         """Give back connections and files."""
@@ -105,33 +106,20 @@ def build(
     """Join ports and adapters. Raises MappingFileError for mapping files that do not load."""
     if not settings.redis_url:
         raise SettingError(["REDIS_URL: expected the address of a Redis server; `flask up` starts one."])
-    door = Door(
-        connect_timeout=settings.http_connect_timeout_seconds,
-        read_timeout=settings.http_read_timeout_seconds,
-        allowed_private=AllowList.of(settings.allowed_private_hosts),
-        ca_file=settings.tls_ca_file or None,
-        user_agent=f"whop-twenty-connector/{__version__}",
-        correlation_id=logs.current_correlation_id,
-        in_transaction=in_transaction,
-    )
+    door = _door(settings)
     database = Database(settings.database_url)
     redis = jobqueue.connect(settings.redis_url)
     vault = Vault(settings.token_encryption_keys)
     loaded = mappings(settings.mappings_dir)
     client = WhopOAuth(_app(settings), door, lambda token: _whop(settings, door, token))
-    keeper = tokens.Keeper(
-        database=database,
-        vault=vault,
-        client=client,
-        clock=clock,
-        pause=pause,
-        owner=lambda: uuid.uuid4().hex,
-        lease=timedelta(seconds=settings.http_connect_timeout_seconds + settings.http_read_timeout_seconds)
-        + _SLACK,
-    )
+    keeper = _keeper(settings, database, vault, client, pause)
     quick = budget.client(settings.redis_url)
     budgets = Budgets(quick, pause=pause, tick=tick)
-    openers = Openers(settings, door, vault, pause, keeper, budgets, Cache(quick, tick))
+    crm_sessions = crm.sessions(settings, door, keeper)
+    cache = Cache(quick, tick)
+    openers = Openers(
+        settings, pause, budgets, crm_sessions, door=door, vault=vault, keeper=keeper, cache=cache
+    )
     tools = Tools(
         database=database,
         mappings=tuple(loaded),
@@ -155,7 +143,41 @@ def build(
         open_keyed=openers.reader_for,
     )
     bell = jobqueue.QuickBell(settings.redis_url)
-    return Parts(settings, database, redis, bell, budgets, vault, door, loaded, openers, tools, desk)
+    crm_desk = crm.desk(settings, crm_sessions.keeper, partial(mirror.ring, tools))
+    return Parts(
+        settings, database, redis, bell, budgets, vault, door, loaded, openers, tools, desk, crm_desk
+    )
+
+
+def _door(settings: Settings) -> Door:
+    return Door(
+        connect_timeout=settings.http_connect_timeout_seconds,
+        read_timeout=settings.http_read_timeout_seconds,
+        allowed_private=AllowList.of(settings.allowed_private_hosts),
+        ca_file=settings.tls_ca_file or None,
+        user_agent=f"whop-twenty-connector/{__version__}",
+        correlation_id=logs.current_correlation_id,
+        in_transaction=in_transaction,
+    )
+
+
+def _keeper(
+    settings: Settings,
+    database: Database,
+    vault: Vault,
+    client: WhopOAuth,
+    pause: Callable[[float], None],
+) -> tokens.Keeper:
+    lease = timedelta(seconds=settings.http_connect_timeout_seconds + settings.http_read_timeout_seconds)
+    return tokens.Keeper(
+        database=database,
+        vault=vault,
+        client=client,
+        clock=clock,
+        pause=pause,
+        owner=lambda: uuid.uuid4().hex,
+        lease=lease + _SLACK,  # longer than anybody is waited for
+    )
 
 
 def _app(settings: Settings) -> App:
@@ -168,25 +190,17 @@ def _app(settings: Settings) -> App:
     )
 
 
-def crm_budget_key(workspace_id: str, credential: str) -> str:
-    """Under which the budget of a workspace's CRM is kept."""
-    return f"crm:{workspace_id}:{credential}"
-
-
 def _whop(settings: Settings, door: Door, credential: str) -> Session:
     return door.session(settings.whop_api_url, headers=headers(credential))
 
 
 @dataclass(frozen=True, slots=True)
-class Openers:
+class Openers(CrmOpeners):
     """Adapters out of rows: the sealed credential is opened here, used, and kept nowhere else."""
 
-    settings: Settings
     door: Door
     vault: Vault
-    pause: Callable[[float], None]
     keeper: tokens.Keeper
-    budgets: Budgets
     cache: Cache
     new_words: NewWords = field(default_factory=NewWords)
 
@@ -239,59 +253,3 @@ class Openers:
     def _whop_reader(self, session: Session, company_id: str | None, *, of_person: bool = False) -> Reader:
         size = self.settings.whop_sync_batch_size
         return WhopReader(session, company_id=company_id, page_size=size, of_person=of_person)
-
-    def writer(self, workspace: Workspace, lane: Lane) -> Writer:
-        """The CRM side of a workspace. Raises ReconnectError when it has no key."""
-        return TwentyWriter(
-            self._client(workspace, lane),
-            batch=workspace.batch_cap or DEFAULT_BATCH,
-            names=Names.of(workspace.crm_names),
-        )
-
-    def writer_for(self, crm_url: str, key: str) -> Writer:
-        """The CRM side for a credential that is not kept yet."""
-        return TwentyWriter(TwentyClient(self._session(crm_url, key), pause=self.pause))
-
-    def schema_for(self, crm_url: str, key: str) -> SchemaKeeper:
-        """The data model of a CRM that is not kept as a workspace."""
-        return TwentySchema(TwentyClient(self._session(crm_url, key), pause=self.pause))
-
-    def schema(self, workspace: Workspace, token: str | None = None) -> SchemaKeeper:
-        """The CRM's data model; with an admin's token where one is given, else with the workspace's own."""
-        return TwentySchema(self._crm(workspace, token), names=Names.of(workspace.crm_names))
-
-    def workflows(self, workspace: Workspace, token: str | None = None) -> Workflows:
-        """The CRM's own automations."""
-        return TwentyWorkflows(self._crm(workspace, token))
-
-    def views(self, workspace: Workspace, token: str | None = None) -> Views:
-        """Lists in the CRM."""
-        names = Names.of(workspace.crm_names)
-        return TwentyViews(self._crm(workspace, token), workspace.id, names=names)
-
-    def _crm(self, workspace: Workspace, token: str | None) -> TwentyClient:
-        if token is None:
-            return self._client(workspace, "incremental")
-        return TwentyClient(self._session(workspace.crm_url, token), pause=self.pause)
-
-    def crm_limit(self, workspace_id: str) -> Standing | None:
-        """What is known of the CRM's request limit; None where there is none, or nothing is known."""
-        return self.budgets.standing(crm_budget_key(workspace_id, "api_key"))
-
-    def _client(self, workspace: Workspace, lane: Lane) -> TwentyClient:
-        if workspace.crm_key_sealed is None:
-            raise ReconnectError(f"The workspace {workspace.name!r} has no API key.", code="crm_credential")
-        key = self.vault.open(workspace.crm_key_sealed, bound_to=crm_key_binding(workspace.id))
-        session = self._session(workspace.crm_url, key)
-        return TwentyClient(session, pause=self.pause, budget=self._budget(workspace, lane))
-
-    def _budget(self, workspace: Workspace, lane: Lane) -> Budget:
-        """Twenty limits API keys, all of a workspace together; people's tokens it does not, so we do."""
-        if workspace.crm_key_sealed is not None:
-            return self.budgets.tokens(crm_budget_key(workspace.id, "api_key"), _CRM_BUDGET, lane)
-        longest = self.settings.http_connect_timeout_seconds + self.settings.http_read_timeout_seconds
-        slots = Slots("Twenty", code="crm_busy", longest=longest + _SLACK.total_seconds())
-        return self.budgets.slots(crm_budget_key(workspace.id, "oauth"), slots, lane)
-
-    def _session(self, crm_url: str, key: str) -> OutboundSession:
-        return self.door.session(crm_url, headers={"Authorization": f"Bearer {key}"})
