@@ -76,7 +76,8 @@ PEOPLE = (
 PRODUCTS = "id whopId name description visibility whopCreatedAt syncedAt"
 OPPORTUNITIES = (
     "id name whopMembershipId whopMembershipStatus whopPlanId whopRenewalDate whopCancelAtPeriodEnd "
-    "stage amount{amountMicros currencyCode} pointOfContactId whopProductId"
+    "stage amount{amountMicros currencyCode} pointOfContactId whopProductId whopLastPaymentDate "
+    "whopTotalPaid{amountMicros currencyCode} whopRefunded{amountMicros currencyCode} whopFailedPayments"
 )
 
 
@@ -96,8 +97,12 @@ def audit(whop: Session, crm: Session, company_id: str, *, set_aside: Callable[[
     by_product = {row["whopId"]: row for row in rows}
     by_membership = {row["whopMembershipId"]: row for row in deals if row["whopMembershipId"]}
 
+    payments: dict[str, list[Json]] = {}
+    for payment in whop_records(whop, "payments", company_id):
+        payments.setdefault(payment["membership_id"] or "", []).append(payment)
+
     def expected_deal(one: Json) -> Json:
-        return _opportunity(one, by_member, by_product)
+        return _opportunity(one, by_member, by_product) | _paid(payments.get(one["id"], ()))
 
     parts = (
         ("product", products, by_product, _product),
@@ -209,4 +214,24 @@ def _opportunity(one: Json, people: Mapping[str, Json], products: Mapping[str, J
         "amount.currencyCode": price["currency"].upper(),
         "pointOfContactId": (people.get(one["member_id"] or "") or {}).get("id"),
         "whopProductId": (products.get(one["product_id"]) or {}).get("id"),
+    }
+
+
+def _paid(payments: Sequence[Json]) -> dict[str, Any]:
+    """What a membership's payments add up to, reckoned from what Whop lists."""
+    paid = [one for one in payments if one["status"] == "paid" and Decimal(one["total"]["amount"])]
+    last = max(paid, key=lambda one: str(one["paid_at"]), default=None)
+    currency = last["total"]["currency"] if last else ""
+    alike = [one for one in paid if one["total"]["currency"] == currency]
+
+    def micros(field: str) -> int | None:
+        amounts = (Decimal((one[field] or {"amount": 0})["amount"]) for one in alike)
+        return int(sum(amounts, Decimal()) * 1_000_000) if alike else None
+
+    return {
+        "whopLastPaymentDate": last["paid_at"] if last else None,
+        "whopTotalPaid.amountMicros": micros("total"),
+        "whopTotalPaid.currencyCode": currency.upper() or None,
+        "whopRefunded.amountMicros": micros("refunded_amount"),
+        "whopFailedPayments": sum(one["payments_failed"] for one in payments),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -45,6 +46,21 @@ def test_a_full_sync_tells_when_each_membership_was_paid_last(synced: Scene) -> 
 
     assert any(row["whopLastPaymentDate"] for row in rows)
     assert all(row["whopLastPaymentDate"] == last_paid(synced, row["whopMembershipId"]) for row in rows)
+
+
+def test_a_full_sync_tells_exactly_what_was_paid(synced: Scene) -> None:
+    wanted: dict[str, Decimal] = {}
+    for item in synced.records("payments"):
+        if item["status"] == "paid" and item["membership_id"]:
+            of = item["membership_id"]
+            wanted[of] = wanted.get(of, Decimal()) + Decimal(item["total"]["amount"])
+
+    told = {
+        row["whopMembershipId"]: row["whopTotalPaid"]["amountMicros"] for row in synced.rows("opportunities")
+    }
+
+    assert any(told.values())
+    assert all(int(told[of] or 0) == total * 1_000_000 for of, total in wanted.items() if of in told)
 
 
 def test_a_second_sync_writes_nothing(synced: Scene) -> None:
