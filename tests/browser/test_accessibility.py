@@ -18,6 +18,7 @@ UNCONNECTED = {"overview-empty": "/", "connections-empty": "/connections", "runs
 PAGES = {
     "overview": "/",
     "connections": "/connections",
+    "connection": "/connections/{connection}",
     "disconnect": "/connections/{connection}/disconnect",
     "connect": "/connect/whop",
     "not-begun": "{answer}?error=access_denied&state=none",
