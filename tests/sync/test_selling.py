@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from events import a_body, events, receive, take
-from scene import Scene, one
+from scene import Scene, Service, built, environment, one
 
 Json = dict[str, Any]
+NOWHERE = "unix:///nowhere/redis.sock"
 
 
 @pytest.fixture
@@ -149,3 +155,40 @@ def test_payments_that_may_not_be_read_are_passed_over(scene: Scene) -> None:
     assert scene.sync().status == "success"
 
     assert all(row["whopLastPaymentDate"] is None for row in scene.rows("opportunities"))
+
+
+@pytest.fixture
+def with_payments(database_url: str, whop: Service, twenty: Service, tmp_path: Path) -> Iterator[Scene]:
+    """The shipped mappings, and the one of the handbook that makes a record of each payment."""
+    root = Path(__file__).parents[2]
+    shutil.copytree(root / "mappings", tmp_path / "mappings")
+    page = (root / "docs" / "mapping.md").read_text(encoding="utf-8")
+    (sample,) = [one for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "kind: payment}" in one]
+    (tmp_path / "mappings" / "payment.yaml").write_text(sample, encoding="utf-8")
+    env = environment(database_url, whop.url, NOWHERE, MAPPINGS_DIR=str(tmp_path / "mappings"))
+    with closing(built(env)) as parts:
+        yield Scene(whop, twenty, parts).connect()
+
+
+def test_payments_become_records_of_their_own_where_a_file_says_so(with_payments: Scene) -> None:
+    scene = with_payments
+
+    run = scene.sync()
+
+    assert run.status == "success"
+    wanted = {item["id"]: item["status"].upper() for item in scene.records("payments")}
+    assert {row["whopId"] for row in scene.rows("whopPayments")} == wanted.keys()
+
+
+def test_an_event_moves_the_payment_and_its_membership(with_payments: Scene) -> None:
+    scene = with_payments
+    scene.sync()
+    found, later = a_paid_one(scene), "2026-11-19T08:00:00.000Z"
+    scene.change("payments", found["id"], paid_at=later)
+
+    receive(scene, a_body(scene, "payment.succeeded", one(scene.records("payments"), id=found["id"])))
+    take(scene)
+
+    assert one(scene.rows("whopPayments"), whopId=found["id"])["paidAt"] == later
+    assert scene.deal_of(found["membership_id"])["whopLastPaymentDate"] == later
+    assert [event.state for event in events(scene)] == ["done"]
