@@ -83,3 +83,11 @@ def test_imports_point_inward() -> None:
     )
 
     assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_test_modules_have_names_of_their_own() -> None:
+    """Of two modules with one name pytest collects neither; the tests of the store are a package."""
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if not (path.parent / "__init__.py").exists()]
+    names = [path.name for path in tests if path.name != "conftest.py"]
+
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
