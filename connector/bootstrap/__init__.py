@@ -38,8 +38,8 @@ from connector.store.db import Database, in_transaction
 from connector.sync import mirror, tokens
 from connector.sync.connecting import Desk
 from connector.sync.crm_access import CrmDesk
-from connector.sync.mirror import Tools
 from connector.sync.onboarding import secret_binding
+from connector.sync.tools import Tools
 from connector.vault import Vault
 
 _SLACK = timedelta(seconds=60)

@@ -14,8 +14,8 @@ from connector.ports.crm_sign_in import CrmKey, CrmSignIn
 from connector.store import admins, crm_grants, runs, workspaces
 from connector.store.workspaces import Workspace
 from connector.sync import holding, mirror
-from connector.sync.mirror import Tools
 from connector.sync.onboarding import check_rights, crm_key_binding
+from connector.sync.tools import Tools
 from connector.vault import Vault
 
 _NOBODY = "00000000-0000-4000-8000-000000000000"

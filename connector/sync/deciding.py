@@ -19,7 +19,7 @@ from connector.store.db import Session
 from connector.store.reviews import Review
 from connector.store.runs import NewRun
 from connector.sync import mirror
-from connector.sync.mirror import Tools
+from connector.sync.tools import Tools
 
 log = structlog.get_logger(__name__)
 

@@ -23,8 +23,8 @@ from connector.store import connections, drains, inbox, links, runs, workspaces
 from connector.store.drains import Drain
 from connector.sync import holding, mirror, modelling, rounds
 from connector.sync.heartbeat import heartbeat
-from connector.sync.mirror import Tools
 from connector.sync.scope import Scope
+from connector.sync.tools import Tools
 
 log = structlog.get_logger(__name__)
 

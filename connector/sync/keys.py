@@ -11,8 +11,8 @@ from connector.store.connections import Connection
 from connector.store.workspaces import Workspace
 from connector.sync import mirror, onboarding
 from connector.sync.connecting import Connected, Desk, missing
-from connector.sync.mirror import Tools
 from connector.sync.onboarding import IDENTITY, NewConnection
+from connector.sync.tools import Tools
 
 
 def connect(desk: Desk, workspace: Workspace, new: NewConnection, *, again: bool = False) -> Connected:

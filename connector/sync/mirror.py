@@ -5,26 +5,23 @@ The run's row is the truth. A job that dies leaves a lease that ends by itself; 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
-from connector.core.mapping import Mapping
 from connector.core.outcomes import Result, as_json, sum_of
 from connector.errors import ConnectorError, ReconnectError, RefusedError, SchemaError, TryLaterError
-from connector.ports import Clock, JobQueue, Lane, Reader, Writer
-from connector.ports.crm_model import SchemaKeeper
+from connector.ports import Lane
 from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
-from connector.store.db import Database, Session
-from connector.store.workspaces import Workspace
+from connector.store.db import Session
 from connector.sync import holding, leaving, modelling, stages, waiting
 from connector.sync.heartbeat import heartbeat
-from connector.sync.scope import Pace, Scope
+from connector.sync.scope import Scope
+from connector.sync.tools import Tools
 
 log = structlog.get_logger(__name__)
 
@@ -43,33 +40,6 @@ LANES: dict[str, Lane] = {
     "undo": "incremental",
     "webhook": "webhook",
 }
-
-
-class OpenSchema(Protocol):
-    """The data model of a workspace. What its own credential may not do, this admin's sign-in does."""
-
-    def __call__(self, workspace: Workspace, admin_id: str | None = None) -> SchemaKeeper: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What a run is done with. The three openers make an adapter from a row and its sealed credential.
-
-    ``block_pages`` are the pages of the source that one look-up of the CRM covers. ``kept`` are the kinds
-    that are kept for what they add up to, beside those that are mapped.
-    """
-
-    database: Database
-    mappings: tuple[Mapping, ...]
-    mapping_version: str
-    clock: Clock
-    queue: JobQueue
-    block_pages: int
-    open_reader: Callable[[Connection], Reader]
-    open_writer: Callable[[Workspace, Lane], Writer]
-    open_schema: OpenSchema
-    pace: Pace = field(default_factory=Pace)
-    kept: tuple[str, ...] = ()
 
 
 def advance(tools: Tools, run_id: str, *, owner: str) -> None:

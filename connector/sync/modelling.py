@@ -8,7 +8,6 @@ until a person mends it.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -19,9 +18,7 @@ from connector.ports.crm_model import SchemaPlan, SchemaStep
 from connector.store import links, workspaces
 from connector.store.db import Session
 from connector.store.workspaces import Workspace
-
-if TYPE_CHECKING:  # a run uses this, and is what it is used with
-    from connector.sync.mirror import Tools
+from connector.sync.tools import Tools
 
 log = structlog.get_logger(__name__)
 

@@ -19,6 +19,7 @@ from connector.store.connections import Connection
 from connector.store.db import Database
 from connector.store.workspaces import Workspace
 from connector.sync import mirror, returning
+from connector.sync.tools import Tools
 from connector.vault import Vault
 
 #: These tell who approved and open nothing; the source has no permission of these names.
@@ -159,9 +160,7 @@ def add_connection(
     return connection, account
 
 
-def start_sync(
-    tools: mirror.Tools, connection: Connection, type_: str, *, why: str, correlation_id: str
-) -> str:
+def start_sync(tools: Tools, connection: Connection, type_: str, *, why: str, correlation_id: str) -> str:
     """Queue a run and ring for it; its id. Raises RefusedError when that may not be now."""
     mirror.check_may_run(connection)
     id_ = str(uuid.uuid4())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -15,9 +15,7 @@ from connector.ports import Reader
 from connector.store import connections, runs
 from connector.sync import leaving, selling, steps
 from connector.sync.scope import Advance, Progress, Scope
-
-if TYPE_CHECKING:  # a run uses this, and is what it is used with
-    from connector.sync.mirror import Tools
+from connector.sync.tools import Tools
 
 log = structlog.get_logger(__name__)
 

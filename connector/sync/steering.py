@@ -11,8 +11,8 @@ from connector.store import connections, runs
 from connector.store.runs import NewRun
 from connector.sync import leaving, mirror
 from connector.sync.leaving import Then
-from connector.sync.mirror import Tools
 from connector.sync.tokens import Keeper, withdraw
+from connector.sync.tools import Tools
 
 
 def pause(tools: Tools, workspace_id: str, connection_id: str) -> None:

@@ -23,7 +23,7 @@ from connector.sources.whop.reader import WhopReader
 from connector.store.connections import Connection
 from connector.store.db import Database, Session
 from connector.store.workspaces import Workspace
-from connector.sync.mirror import Tools
+from connector.sync.tools import Tools
 
 
 class Killed(BaseException):

@@ -26,7 +26,7 @@ from connector.store.connections import Connection
 from connector.store.runs import LogEntry, Run
 from connector.store.workspaces import Workspace
 from connector.sync import mirror, modelling, onboarding
-from connector.sync.mirror import Tools
+from connector.sync.tools import Tools
 from connector.vault import new_key
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

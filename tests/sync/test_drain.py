@@ -16,7 +16,7 @@ from connector.store import connections, drains, overview, runs
 from connector.store.runs import NewRun, Run
 from connector.sync import mirror
 from connector.sync.drain import LEASE
-from connector.sync.mirror import Tools
+from connector.sync.tools import Tools
 
 Json = dict[str, Any]
 

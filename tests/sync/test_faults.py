@@ -24,7 +24,8 @@ from connector.store.links import Claimed
 from connector.store.runs import Run
 from connector.store.workspaces import Workspace
 from connector.sync import crm_keys, mirror, steering
-from connector.sync.mirror import LEASE, Tools
+from connector.sync.mirror import LEASE
+from connector.sync.tools import Tools
 
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 HTML = "<html><body>502 Bad Gateway</body></html>"

@@ -16,7 +16,7 @@ from scene import PLURALS, Clock, Scene, built, cap_batches, environment, one, t
 from connector.core.records import BadRecord, Page, SourceRecord
 from connector.ports import Reader
 from connector.store.runs import Run
-from connector.sync.mirror import Tools
+from connector.sync.tools import Tools
 
 KINDS = {"products": "whopProduct", "members": "person", "memberships": "opportunity"}
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -19,8 +19,8 @@ from connector.core.records import Page, Ref, SourceRecord
 from connector.store.runs import Run
 from connector.sync import mirror, steering
 from connector.sync.gathering import Batch, Gathering
-from connector.sync.mirror import Tools
 from connector.sync.scope import Item, Pace
+from connector.sync.tools import Tools
 
 RECORDS = 5 + 40 + 60
 PAGE = 7

@@ -15,7 +15,7 @@ from connector.crms.twenty import further
 from connector.ports import Reader
 from connector.store import connections, links
 from connector.store.connections import Connection
-from connector.sync.mirror import Tools
+from connector.sync.tools import Tools
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 

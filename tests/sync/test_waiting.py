@@ -17,7 +17,7 @@ from scene import NOWHERE, Scene, Service, built, cap_batches, environment, pict
 from connector.store import workspaces
 from connector.store.runs import Run
 from connector.sync import waiting
-from connector.sync.mirror import Tools
+from connector.sync.tools import Tools
 
 RECORDS = 5 + 40 + 60
 SWEEP = 5.0

@@ -1,0 +1,42 @@
+"""What a run is done with: built once, by ``bootstrap``, and handed to every job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from connector.core.mapping import Mapping
+from connector.ports import Clock, JobQueue, Lane, Reader, Writer
+from connector.ports.crm_model import SchemaKeeper
+from connector.store.connections import Connection
+from connector.store.db import Database
+from connector.store.workspaces import Workspace
+from connector.sync.scope import Pace
+
+
+class OpenSchema(Protocol):
+    """The data model of a workspace. What its own credential may not do, this admin's sign-in does."""
+
+    def __call__(self, workspace: Workspace, admin_id: str | None = None) -> SchemaKeeper: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a run is done with. The three openers make an adapter from a row and its sealed credential.
+
+    ``block_pages`` are the pages of the source that one look-up of the CRM covers. ``kept`` are the kinds
+    that are kept for what they add up to, beside those that are mapped.
+    """
+
+    database: Database
+    mappings: tuple[Mapping, ...]
+    mapping_version: str
+    clock: Clock
+    queue: JobQueue
+    block_pages: int
+    open_reader: Callable[[Connection], Reader]
+    open_writer: Callable[[Workspace, Lane], Writer]
+    open_schema: OpenSchema
+    pace: Pace = field(default_factory=Pace)
+    kept: tuple[str, ...] = ()
