@@ -68,8 +68,9 @@ class Parts:
     crm_desk: CrmDesk
 
     def check_crm_key(self, origin: str, key: str) -> CrmKey:
-        """What a key opens, and what of the mappings' needs it may not do."""
-        return self.crm_desk.client.key(origin, key, self.tools.mappings)
+        """What a key opens at the server behind this address, and what it may not do of what is needed."""
+        server = self.crm_desk.client.find(origin)
+        return self.crm_desk.client.key(server.origin, key, self.tools.mappings)
 
     def close(self) -> None:
         """Give back connections and files."""

@@ -79,6 +79,7 @@ def _stay(parts: Parts, set_up: Stage, supervisor: processes.Supervisor, *, as_j
         "",
         f"Open {link.url}",
         "to sign in (the link works once), then click Connect Whop.",
+        f"Or sign in as an admin of the CRM does: type {set_up.address('twenty')} under Sign in with Twenty.",
         f"The CRM's people, products and opportunities: {set_up.address('twenty')}",
         "Ctrl-C stops everything; the next start finds it as it is now.",
     ]

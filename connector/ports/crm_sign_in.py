@@ -45,9 +45,11 @@ class CrmPerson:
 class CrmKey:
     """What an API key opens. ``lacks`` names what it may not do with records, in words.
 
-    ``may_change_model`` is wanted, not needed: an admin's own sign-in does as well.
+    ``may_change_model`` is wanted, not needed: an admin's own sign-in does as well. ``origin`` is where it
+    was asked about.
     """
 
+    origin: str
     workspace: CrmAccount
     expires_at: datetime | None
     lacks: tuple[str, ...]

@@ -77,15 +77,14 @@ def add_workspace(
     Raises AddressError, ReconnectError (a key that opens nothing), TryLaterError (unreachable) or
     RefusedError (no key, one that may not do what is needed, a workspace that is known).
     """
-    url = origin(new.crm_url)
-    key = check_key(url, new.crm_key)
+    key = check_key(origin(new.crm_url), new.crm_key)
     check_rights(key)
     account = key.workspace
     id_ = str(uuid.uuid4())
     workspace = Workspace(
         id=id_,
         name=new.name,
-        crm_url=url,
+        crm_url=key.origin,
         crm_workspace_id=account.workspace_id,
         crm_name=account.name,
         crm_key_sealed=vault.seal(new.crm_key, bound_to=crm_key_binding(id_)),

@@ -47,6 +47,11 @@ class Installation:
         return self.stage.address("whop")
 
     @property
+    def twenty(self) -> str:
+        """The address of the sandbox Twenty."""
+        return self.stage.address("twenty")
+
+    @property
     def answer_path(self) -> str:
         """Where Whop sends people back to."""
         return urlsplit(self.parts.settings.whop_redirect_uri).path

@@ -16,13 +16,15 @@ expect.set_options(timeout=10_000)
 
 class Person:
     """Has one page. ``complaints`` are errors on the console (so what the content security policy refused
-    too), dialogs, scripts that broke, requests to hosts other than ours and Whop's, and missing files."""
+    too), dialogs, scripts that broke, requests to hosts of nobody in this play, and missing files."""
 
     def __init__(self, context: BrowserContext, installation: Installation) -> None:
         self.complaints: list[str] = []
         self.context = context
         self.installation = installation
-        self._hosts = {urlsplit(one).netloc for one in (installation.home, installation.whop)}
+        self._hosts = {
+            urlsplit(one).netloc for one in (installation.home, installation.whop, installation.twenty)
+        }
         context.set_default_timeout(10_000)
         context.on("console", self._heard)
         context.on("request", self._asked)

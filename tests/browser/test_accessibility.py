@@ -33,6 +33,8 @@ PAGES = {
     "review-decided": "/review?show=decided",
     "error-guide": "/errors",
     "error": "/errors/{error}",
+    "twenty": "/twenty",
+    "twenty-key-remove": "/twenty/key/remove",
     "sessions": "/sessions",
     "password": "/password",
     "workspace": "/workspace",

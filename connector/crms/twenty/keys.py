@@ -46,7 +46,7 @@ def read(key: str) -> Claims:
     )
 
 
-def check(client: TwentyClient, claims: Claims, mappings: Collection[Mapping]) -> CrmKey:
+def check(origin: str, client: TwentyClient, claims: Claims, mappings: Collection[Mapping]) -> CrmKey:
     """Ask for each right with the least request that needs it. Nothing is changed by any of them."""
     workspace = client.metadata(_WORKSPACE).get("currentWorkspace")
     if not workspace:
@@ -55,7 +55,7 @@ def check(client: TwentyClient, claims: Claims, mappings: Collection[Mapping]) -
     account = CrmAccount(workspace["id"], workspace.get("displayName") or "", version)
     objects = {one.object.name: one.object for one in mappings}.values()
     lacks = tuple(line for one in objects for line in _lacks(client, one))
-    return CrmKey(account, claims.expires_at, lacks, may_change_model(client))
+    return CrmKey(origin, account, claims.expires_at, lacks, may_change_model(client))
 
 
 def may_change_model(client: TwentyClient) -> bool:

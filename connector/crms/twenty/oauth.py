@@ -144,7 +144,7 @@ class TwentyOAuth:
     def key(self, origin: str, key: str, mappings: Collection[Mapping]) -> CrmKey:
         """What an API key opens; checked with the least that tells."""
         claims = keys.read(key)
-        return keys.check(self._open_client(origin, key), claims, mappings)
+        return keys.check(origin, self._open_client(origin, key), claims, mappings)
 
     def _session(self, client_id: str) -> OAuth2Session:
         session = OAuth2Session(
