@@ -15,6 +15,7 @@ from connector.core.mapping import Mapping, WhenDeleted
 from connector.core.ownership import Standing, changes, remembers
 from connector.core.plan import (
     NOTHING_YET,
+    VANISHED,
     Action,
     Choice,
     Decision,
@@ -23,6 +24,7 @@ from connector.core.plan import (
     PlannedWrite,
     Reason,
     Why,
+    refused,
     value_hash,
 )
 from connector.core.records import CrmRow, MappedRecord, Values
@@ -169,6 +171,22 @@ def _plan_deleted(case: Case, rows: Sequence[CrmRow]) -> PlannedWrite:
 def _stays_deleted(case: Case, *warnings: str) -> PlannedWrite:
     plan = case.unwritten(Reason.DELETED_IN_CRM)
     return plan._replace(state=LinkState.DELETED_IN_CRM, warnings=warnings)
+
+
+def plan_vanished(plan: PlannedWrite, mapping: Mapping) -> PlannedWrite:
+    """Its CRM record was deleted after it was looked at. That stands, or the next sync acts on it."""
+    if mapping.when_deleted is WhenDeleted.RESPECT:
+        return plan._replace(
+            action=Action.SKIP,
+            reason=Reason.DELETED_IN_CRM,
+            state=LinkState.DELETED_IN_CRM,
+            values=NOTHING_YET,
+            before=None,
+            memory=(),
+            finished=None,
+        )
+    error = refused(plan, VANISHED, code="crm_record_gone")
+    return plan._replace(action=Action.FAIL, state=LinkState.FAILED, error=error, finished=None)
 
 
 def _plan_anew(case: Case, rows: Sequence[CrmRow]) -> PlannedWrite:

@@ -21,13 +21,17 @@ class Result(StrEnum):
 
 
 class WriteResult(NamedTuple):
-    """What the CRM did with one planned write: an error, or the row's id and times."""
+    """What the CRM did with one planned write: an error, or the row's id and times.
+
+    ``left_out`` are relations that were not written, because what they should point at is gone.
+    """
 
     ref: Ref
     crm_id: str | None = None
     created_at: str | None = None
     updated_at: str | None = None
     error: ConnectorError | None = None
+    left_out: tuple[str, ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -61,8 +65,13 @@ def settle(plan: PlannedWrite, result: WriteResult | None = None) -> Outcome:
         before=plan.before,
         after=plan.values or None,
         error=error,
-        warnings=plan.warnings,
+        warnings=plan.warnings + tuple(_left_out(name) for name in (result.left_out if result else ())),
     )
+
+
+def _left_out(name: str) -> str:
+    what = f"{name} is left empty: what it should point at was destroyed in the CRM meanwhile."
+    return f"{what} The next sync looks for it again."
 
 
 def _settled_without(plan: PlannedWrite) -> Result:

@@ -253,6 +253,9 @@ def plan_failure(ref: Ref, object_: str, error: ConnectorError, *, title: str = 
     )
 
 
+VANISHED: Final = "it was deleted in the CRM while it was being written"
+
+
 def refused(plan: PlannedWrite, message: str, *, code: str, field_: str | None = None) -> WriteRefusedError:
     """The CRM's refusal of this record, in its own words."""
     return WriteRefusedError(f"{plan.ref}: {message}", code=code, field=field_)

@@ -173,8 +173,8 @@ class Writer(Protocol):
         """How many records one request takes, as far as is known."""
         ...
 
-    def reserved(self) -> AbstractContextManager[None]:
-        """Wait until the CRM's limit lets one request through, and set that aside for what is sent inside.
+    def reserved(self, requests: int = 1) -> AbstractContextManager[None]:
+        """Wait until the CRM's limit lets so many requests through, set aside for what is sent inside.
 
         Raises TryLaterError for a long wait. Enter it before anything is claimed.
         """
@@ -186,6 +186,10 @@ class Writer(Protocol):
 
     def look(self, mapping: Mapping, seeks: Sequence[Seek]) -> dict[Ref, Found]:
         """What the CRM holds for each seek, deleted rows included, with the values the mapping writes."""
+        ...
+
+    def living(self, mapping: Mapping, ids: Sequence[str]) -> set[str]:
+        """Which of these rows are in the CRM, and not in its bin."""
         ...
 
     def remove(self, mapping: Mapping, rows: Sequence[CrmRow]) -> set[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from connector.core import outcomes as core_outcomes
 from connector.core.mapping import Mapping
+from connector.core.matching import plan_vanished
 from connector.core.outcomes import Outcome, settle
 from connector.core.plan import Action, Link, LinkState, Reason, value_hash
 from connector.errors import TryLaterError
@@ -16,20 +17,25 @@ from connector.store import links, runs
 from connector.store.db import Session
 from connector.sync import questioning
 from connector.sync.scope import Item, Scope
+from connector.sync.watching import Watch
 
 _CLAIM = timedelta(seconds=120)  # longer than the slowest write with its repeats
 
 
-def write(scope: Scope, mapping: Mapping, batch: Sequence[Item]) -> None:
-    """Claim and send the writes of one request; each item has its result then. May run beside others.
+def write(scope: Scope, mapping: Mapping, batch: Sequence[Item], watch: Watch) -> None:
+    """Claim and send the writes of one request; each item has its result then, unless its record is gone.
 
-    The CRM's limit is waited for first: a claim keeps everybody else from these records.
+    The CRM's limit is waited for first: a claim keeps everybody else from these records. May run beside
+    others.
     """
     with scope.writer.reserved():
+        items = watch.living(batch)
+        if not items:
+            return
         now = scope.clock()
         with scope.database.transaction() as session:
-            _claim(scope, mapping, session, batch, now)
-        _apply(scope, mapping, batch, now)
+            _claim(scope, mapping, session, items, now)
+        _apply(scope, mapping, items, now)
 
 
 def _claim(scope: Scope, mapping: Mapping, session: Session, items: Sequence[Item], now: datetime) -> None:
@@ -66,7 +72,11 @@ def _apply(scope: Scope, mapping: Mapping, batch: Sequence[Item], now: datetime)
     if [result.ref for result in results] != [item.ref for item in batch]:
         raise AssertionError("the writer's results do not match its writes")
     for item, result in zip(batch, results, strict=True):
-        item.result = result
+        gone = result.error is not None and result.error.code == "crm_record_gone"
+        if gone and item.plan is not None:
+            item.plan = plan_vanished(item.plan, mapping)
+        else:
+            item.result = result
 
 
 def _iso(moment: datetime) -> str:
@@ -120,11 +130,12 @@ def _link_row(item: Item, run: int) -> dict[str, Any]:
         raise AssertionError(f"{item.ref} is kept without a claim")
     failed = plan.action is Action.FAIL or (result is not None and result.error is not None)
     written = plan.action in (Action.CREATE, Action.UPDATE, Action.NOTHING) and not failed
+    whole = written and not (result and result.left_out)  # else the next sync takes it again
     return {
         "of_id": item.ref.id,
         "crm_id": plan.crm_id if written else link.crm_id,
         "state": LinkState.FAILED.value if failed else plan.state.value,
-        "fingerprint": plan.fingerprint if written else None,
+        "fingerprint": plan.fingerprint if whole else None,
         "source_updated_at": plan.updated_at if written else link.source_updated_at,
         "memory": _memory(item, run) if written else dict(link.memory),
         "crm_created_at": (result.created_at if result else plan.created_at) or link.crm_created_at,
@@ -137,7 +148,8 @@ def _link_row(item: Item, run: int) -> dict[str, Any]:
 def _memory(item: Item, run: int) -> dict[str, Any]:
     if item.plan is None or item.link is None:
         return {}
-    ours = {name: (value_hash(item.values[name]), run) for name in item.plan.memory}
+    left_out = item.result.left_out if item.result else ()
+    ours = {name: (value_hash(item.values[name]), run) for name in item.plan.memory if name not in left_out}
     known = item.link.memory if item.link.crm_id == item.plan.crm_id else None  # it is of the row, not of us
     return {**known, **ours} if known else ours
 

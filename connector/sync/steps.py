@@ -22,6 +22,7 @@ from connector.sync.gathering import Batch, Gathering
 from connector.sync.looking import Sight
 from connector.sync.scope import Advance, Item, Progress, Scope
 from connector.sync.sending import Sender
+from connector.sync.watching import Watch
 
 _NOTHING = -1
 
@@ -57,6 +58,7 @@ class Road:
         self._advance = advance
         self._is_stopped = is_stopped
         self._gathering = Gathering()
+        self._watch = Watch(scope, mapping)
         self._beside = beside
         self._open_lanes()
         self._taken: Taken = {}
@@ -114,9 +116,11 @@ class Road:
         recalling.decide_from_links(items)
         parents.follow(scope, mapping, items, self._bring_in)
         recalling.recall_memory(scope, items)
+        began = scope.clock()
         sight = looking.look(scope, mapping, items)
         for item in items:
             self._plan(item, sight)
+        self._watch.add(items, began)
         return items
 
     def _bring_in(self, parent: Mapping, page: Page) -> None:
@@ -159,7 +163,7 @@ class Road:
         self._sure = True
 
     def _write(self, batch: Batch) -> None:
-        settling.write(self._scope, self._mapping, batch.items)
+        settling.write(self._scope, self._mapping, batch.items, self._watch)
 
     def _keep_up(self, *, left: int) -> None:
         for batch in self._sender.through(left=left):

@@ -27,6 +27,7 @@ from twenty_builders import (
     an_update,
     codes,
     email,
+    left_out,
 )
 
 from connector.crms.twenty.writer import TwentyWriter
@@ -183,14 +184,15 @@ def test_updates_that_a_refused_batch_kept_are_settled_with_the_rest(twenty: Twe
 
     results = twenty.apply(OPPORTUNITY, *changes)
 
-    assert codes(results) == [None, "crm_parent_gone", None]
-    assert results[1].error.field == "pointOfContact"
+    assert codes(results) == [None] * 3
+    assert left_out(results) == [(), ("pointOfContact",), ()]
     rows = [found.by_id for found in twenty.look(OPPORTUNITY, *(write.crm_id for write in writes))]
-    assert [row.values["name"] for row in rows] == ["after", "before", "after"]
+    assert [row.values["name"] for row in rows] == ["after"] * 3
+    assert [row.values["pointOfContact"] for row in rows] == [None] * 3
     assert [results[n].updated_at for n in (0, 2)] == [rows[n].updated_at for n in (0, 2)]
 
 
-def test_a_destroyed_contact_fails_its_opportunity_only(twenty: Twenty):
+def test_an_opportunity_of_a_destroyed_contact_is_written_without_it(twenty: Twenty):
     alive, gone = a_person(new()), a_person(new())
     twenty.apply(PERSON, alive, gone)
     twenty.destroy("people", gone.crm_id)
@@ -198,7 +200,19 @@ def test_a_destroyed_contact_fails_its_opportunity_only(twenty: Twenty):
 
     results = twenty.apply(OPPORTUNITY, *writes)
 
-    assert codes(results) == [None, "crm_parent_gone", None]
+    assert codes(results) == [None] * 3
+    assert left_out(results) == [(), ("pointOfContact",), ()]
+    contacts = [twenty.values(OPPORTUNITY, write.crm_id)["pointOfContact"] for write in writes]
+    assert contacts == [alive.crm_id, None, alive.crm_id]
+
+
+def test_what_points_at_nothing_twice_is_written_without_both(twenty: Twenty):
+    writes = [an_opportunity(new(), pointOfContact=an_id(), whopProduct=an_id()), an_opportunity(new())]
+
+    results = twenty.apply(OPPORTUNITY, *writes)
+
+    assert codes(results) == [None] * 2
+    assert [sorted(names) for names in left_out(results)] == [["pointOfContact", "whopProduct"], []]
 
 
 def test_a_contact_in_the_bin_is_no_obstacle(twenty: Twenty):
@@ -211,7 +225,7 @@ def test_a_contact_in_the_bin_is_no_obstacle(twenty: Twenty):
     assert twenty.values(OPPORTUNITY, write.crm_id)["pointOfContact"] == contact.crm_id
 
 
-def test_a_destroyed_product_fails_its_opportunity_only(twenty: Twenty):
+def test_an_opportunity_of_a_destroyed_product_is_written_without_it(twenty: Twenty):
     product, gone = (a_create("whopProduct", new(), name="P", whopId=new()) for _ in range(2))
     twenty.apply(PRODUCT, product, gone)
     twenty.destroy("whopProducts", gone.crm_id)
@@ -219,8 +233,8 @@ def test_a_destroyed_product_fails_its_opportunity_only(twenty: Twenty):
 
     results = twenty.apply(OPPORTUNITY, *writes)
 
-    assert codes(results) == ["crm_parent_gone", None]
-    assert results[0].error.field == "whopProduct"
+    assert codes(results) == [None] * 2
+    assert left_out(results) == [("whopProduct",), ()]
 
 
 def test_an_update_of_a_destroyed_record_leaves_no_ghost(twenty: Twenty):

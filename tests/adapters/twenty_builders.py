@@ -77,6 +77,10 @@ def codes(results: list[WriteResult]) -> list[str | None]:
     return [result.error and result.error.code for result in results]
 
 
+def left_out(results: list[WriteResult]) -> list[tuple[str, ...]]:
+    return [result.left_out for result in results]
+
+
 class Quiet(WSGIRequestHandler):
     """Keeps connections open as Twenty does, and writes no log."""
 

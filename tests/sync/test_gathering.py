@@ -77,7 +77,7 @@ def test_creates_of_many_blocks_go_in_full_requests(scene: Scene) -> None:
 
 def test_the_end_of_a_jobs_time_costs_no_request(scene: Scene) -> None:
     cap_batches(scene, 10)
-    scene.clock = Clock(step=2)
+    scene.clock = Clock(step=1.4)
     scene.twenty.ask("DELETE", "/stats")
     run_id = scene.start()
     jobs = 0

@@ -15,7 +15,7 @@ import orjson
 
 from connector.core.mapping import key_text
 from connector.core.outcomes import WriteResult
-from connector.core.plan import Action, Found, PlannedWrite, refused
+from connector.core.plan import VANISHED, Action, Found, PlannedWrite, refused
 from connector.core.records import CrmRow, Ref
 from connector.crms.twenty import fields
 from connector.crms.twenty.client import TwentyClient
@@ -27,6 +27,8 @@ from connector.ports import Seek
 _CODES = {Kind.DUPLICATE: "crm_duplicate", Kind.PARENT_GONE: "crm_parent_gone"}
 
 Results = dict[Ref, WriteResult]
+Orphans = dict[Ref, tuple[str, ...]]
+"""Record → its relations that point at nothing."""
 
 
 class Culprits:
@@ -37,15 +39,18 @@ class Culprits:
         self._columns = columns
         self._plurals: MappingType[str, str] | None = None
 
-    def find(self, batch: Sequence[PlannedWrite], refusal: Refusal) -> Results:
-        """What is settled by this refusal: failed, or found to be done. Empty where it cannot be told."""
+    def find(self, batch: Sequence[PlannedWrite], refusal: Refusal, orphans: Orphans) -> Results:
+        """What is settled by this refusal: failed, or found to be done. Empty where it cannot be told.
+
+        ``orphans`` are those of this refusal; they can be sent again, without what they point at.
+        """
         if refusal.row is not None:
             named = [write for write in batch if write.crm_id == refusal.row]
             return {write.ref: self.failed(write, refusal) for write in named}
         if refusal.kind is Kind.DUPLICATE:
             return self._by_key(batch, refusal)
         if refusal.kind is Kind.PARENT_GONE:
-            return self._by_parent(batch, refusal)
+            return self._done_before(batch, refusal, orphans)
         return self._by_value(batch, refusal)
 
     def failed(self, write: PlannedWrite, refusal: Refusal, field: str | None = None) -> WriteResult:
@@ -106,21 +111,13 @@ class Culprits:
                     return self.failed(write, _held_by(row, field, refusal), field)
         return None
 
-    # --- by the parents that are gone
+    # --- parents that are gone
 
-    def _by_parent(self, batch: Sequence[PlannedWrite], refusal: Refusal) -> Results:
-        results = self._without_parent(batch, refusal)
-        updates = [one for one in batch if one.action is Action.UPDATE and one.ref not in results]
-        if results and updates:  # single statements: those before the refused one are done
-            found = look(
-                self._client, self._columns, [Seek(one.ref, one.crm_id or "", ()) for one in updates]
-            )
-            settled = ((one.ref, self._settled(one, found[one.ref], refusal)) for one in updates)
-            results.update({ref: result for ref, result in settled if result is not None})
-        return results
-
-    def _without_parent(self, batch: Sequence[PlannedWrite], refusal: Refusal) -> Results:
-        results: Results = {}
+    def orphans(self, batch: Sequence[PlannedWrite], refusal: Refusal) -> Orphans:
+        """Which records point at something that is gone, where that is what was refused."""
+        if refusal.kind is not Kind.PARENT_GONE:
+            return {}
+        found: Orphans = {}
         for spec in self._columns.links:
             pointing = [write for write in batch if write.values.get(spec.name)]
             object_, known = self._columns.parents[spec.name]
@@ -129,9 +126,19 @@ class Culprits:
                 continue
             ids = {write.values[spec.name] for write in pointing}
             there = living_or_deleted(self._client, object_, plural, ids)
-            lost = [write for write in pointing if write.values[spec.name] not in there]
-            results.update({write.ref: self.failed(write, refusal, spec.name) for write in lost})
-        return results
+            for write in pointing:
+                if write.values[spec.name] not in there:
+                    found[write.ref] = (*found.get(write.ref, ()), spec.name)
+        return found
+
+    def _done_before(self, batch: Sequence[PlannedWrite], refusal: Refusal, orphans: Orphans) -> Results:
+        """Updates are single statements: some are done by now, some may be gone."""
+        updates = [one for one in batch if one.action is Action.UPDATE]
+        if not orphans or not updates:
+            return {}
+        found = look(self._client, self._columns, [Seek(one.ref, one.crm_id or "", ()) for one in updates])
+        settled = ((one.ref, self._settled(one, found[one.ref], refusal)) for one in updates)
+        return {ref: result for ref, result in settled if result is not None}
 
     def _plural(self, object_: str) -> str | None:
         if self._plurals is None:
@@ -150,7 +157,7 @@ def _holds(row: CrmRow, write: PlannedWrite) -> bool:
 
 def gone(write: PlannedWrite) -> WriteResult:
     """It was there when the write was planned."""
-    error = refused(write, "it was deleted in the CRM while it was being written", code="crm_record_gone")
+    error = refused(write, VANISHED, code="crm_record_gone")
     return WriteResult(write.ref, error=error)
 
 

@@ -8,8 +8,9 @@ living ids, which leaves alone what is gone. Other updates have to be an upsert 
 
 **What an upsert by id does to rows that were not there**: it restores a soft-deleted one and inserts a
 nearly empty one for a destroyed one. So updates are only for rows that a look-up of the same job showed
-alive. The empty row is seen by its ``createdAt`` and destroyed again; a row that somebody deletes in the
-moment between look-up and write is restored, and nothing in Twenty's answer tells.
+alive, not long ago: whoever has them wait asks again (``ports.Writer.living``). The empty row is seen by its
+``createdAt`` and destroyed again; a row that somebody deletes in the moment between that and the write is
+restored, and nothing in Twenty's answer tells.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from typing import Any
 
 from connector.core.outcomes import WriteResult
 from connector.core.plan import PlannedWrite
+from connector.core.records import Ref
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.columns import Columns, Json
-from connector.crms.twenty.culprits import Culprits, gone
+from connector.crms.twenty.culprits import Culprits, Orphans, gone
 from connector.crms.twenty.refusals import Kind, Refusal
 from connector.errors import TryLaterError
 
@@ -54,20 +56,22 @@ class Batches:
     # --- a batch that is refused
 
     def _carry(self, send: Send, batch: Batch) -> Iterator[WriteResult]:
-        todo = list(batch)
+        todo, cut = list(batch), dict[Ref, tuple[str, ...]]()
         while todo:
             try:
-                yield from send(todo)
+                yield from (result._replace(left_out=cut.get(result.ref, ())) for result in send(todo))
                 return
             except Refusal as refusal:
                 if refusal.kind in _TOO_BIG and len(todo) > 1:
                     raise
-                settled = self._culprits.find(todo, refusal)
+                orphans = self._culprits.orphans(todo, refusal)
+                settled = self._culprits.find(todo, refusal, orphans)
                 yield from settled.values()
-                if not settled:
+                if not settled and not orphans:
                     yield from self._find_one(send, todo, refusal)
                     return
-            todo = [write for write in todo if write.ref not in settled]
+            cut |= {ref: (*cut.get(ref, ()), *names) for ref, names in orphans.items()}
+            todo = [_without(write, orphans) for write in todo if write.ref not in settled]
 
     def _find_one(self, send: Send, batch: Batch, refusal: Refusal) -> Iterator[WriteResult]:
         """Close in on one bad record; everything set aside on the way goes in one request after it."""
@@ -151,6 +155,14 @@ class Batches:
         ]
         self._client.mutate(self._columns.destroy, {"f": {"and": same}})
         return gone(write)
+
+
+def _without(write: PlannedWrite, orphans: Orphans) -> PlannedWrite:
+    """The write without the relations that point at nothing."""
+    names = orphans.get(write.ref)
+    if not names:
+        return write
+    return write._replace(values={name: value for name, value in write.values.items() if name not in names})
 
 
 def _are_alike(rows: Sequence[Json]) -> bool:

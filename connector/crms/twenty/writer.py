@@ -21,7 +21,7 @@ from connector.crms.twenty import remove
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.columns import AS_WRITTEN, Columns
 from connector.crms.twenty.further import Further
-from connector.crms.twenty.look import look
+from connector.crms.twenty.look import living, look
 from connector.crms.twenty.refusals import Refusal
 from connector.crms.twenty.write import Batch, Batches
 from connector.errors import ReconnectError
@@ -59,9 +59,9 @@ class TwentyWriter:
         """Records per request."""
         return self._batch
 
-    def reserved(self) -> AbstractContextManager[None]:
-        """Wait until one request may be sent; inside, it is."""
-        return self._client.reserved()
+    def reserved(self, requests: int = 1) -> AbstractContextManager[None]:
+        """Wait until so many requests may be sent; inside, they are."""
+        return self._client.reserved(requests)
 
     def learned(self) -> int | None:
         """What a refusal named, or else the full size once it was taken."""
@@ -70,6 +70,10 @@ class TwentyWriter:
     def look(self, mapping: Mapping, seeks: Sequence[Seek]) -> dict[Ref, Found]:
         """One request per 2,000 seeks, deleted rows included."""
         return look(self._client, Columns.of(mapping, self._names), seeks, self._further)
+
+    def living(self, mapping: Mapping, ids: Sequence[str]) -> set[str]:
+        """One request for 5,000 ids."""
+        return living(self._client, Columns.of(mapping, self._names), ids)
 
     def apply(self, mapping: Mapping, writes: Sequence[PlannedWrite]) -> list[WriteResult]:
         """Creates first, then updates; results in the order of ``writes``.
