@@ -130,6 +130,7 @@ def build(
         block_pages=_BLOCK_RECORDS // settings.whop_sync_batch_size or 1,
         open_reader=openers.reader,
         open_writer=openers.writer,
+        open_noter=openers.noter,
         open_schema=openers.schema,
         kept=scopes.summed(loaded),
     )

@@ -11,12 +11,14 @@ from connector.budget import Budgets, Slots, Standing, Terms
 from connector.config import Settings
 from connector.core.naming import Names
 from connector.crms.twenty.client import LIMITS, TwentyClient
+from connector.crms.twenty.notes import TwentyNoter
 from connector.crms.twenty.schema import TwentySchema
 from connector.crms.twenty.views import TwentyViews
 from connector.crms.twenty.workflows import TwentyWorkflows
 from connector.crms.twenty.writer import DEFAULT_BATCH, TwentyWriter
 from connector.ports import Budget, Lane, Writer
 from connector.ports.crm_model import SchemaKeeper, Views, Workflows
+from connector.ports.crm_notes import Noter
 from connector.store.workspaces import Workspace
 
 _BUDGET: Final = Terms("Twenty", code="crm_rate_limit", limits=LIMITS)
@@ -47,6 +49,10 @@ class CrmOpeners:
             batch=workspace.batch_cap or DEFAULT_BATCH,
             names=Names.of(workspace.crm_names),
         )
+
+    def noter(self, workspace: Workspace, lane: Lane) -> Noter:
+        """What leaves notes and tasks in a workspace's CRM. Raises as ``writer``."""
+        return TwentyNoter(self._client(workspace, lane), batch=workspace.batch_cap or DEFAULT_BATCH)
 
     def schema_for(self, crm_url: str, key: str) -> SchemaKeeper:
         """The data model of a CRM that is not kept as a workspace."""

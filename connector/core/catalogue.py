@@ -16,11 +16,17 @@ ValueType = str
 
 @dataclass(frozen=True, slots=True)
 class SourceCatalogue:
-    """Kind → dotted path of the canonical record → value type; ``order`` lists parents before children."""
+    """Kind → dotted path of the canonical record → value type; ``order`` lists parents before children.
+
+    ``events``: name of an event → the kind of record that it tells of. ``short``: kind → word that texts of
+    notes may use → the path that it stands for.
+    """
 
     source: str
     kinds: Mapping[str, Mapping[str, ValueType]]
     order: tuple[str, ...]
+    events: Mapping[str, str] = field(default_factory=dict)
+    short: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from connector.core.gone import WhenGone
+from connector.core.notes import NoteRule
 from connector.core.records import UNKNOWN, MappedRecord, Ref, SourceRecord, Values
 from connector.errors import MappingError
 
@@ -114,7 +115,7 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class LinkRule:
-    """How one relation of the CRM record is filled: with the counterpart of source record ``kind``/id."""
+    """How one relation of the CRM record is filled: with the counterpart of record ``kind``/id."""
 
     spec: FieldSpec
     kind: str
@@ -127,8 +128,7 @@ class LinkRule:
 
 @dataclass(frozen=True, slots=True)
 class MatchKey:
-    """A CRM field that tells a CRM record. ``identity``: it names one source record; ``exclusive``: no two
-    CRM records hold the same value."""
+    """A field that tells a CRM record. ``identity``: of one source record; ``exclusive``: none share it."""
 
     field: str
     read: Read
@@ -165,6 +165,7 @@ class Mapping:
     when_deleted: WhenDeleted
     when_gone: WhenGone
     title: Read
+    notes: tuple[NoteRule, ...]
 
     @property
     def specs(self) -> tuple[FieldSpec, ...]:
@@ -182,12 +183,13 @@ class Mapping:
 def is_wanted(record: SourceRecord, mapping: Mapping) -> bool:
     """Whether the record passes the mapping's ``only``."""
     for one in mapping.only:  # noqa: SIM110 - a loop costs half of a generator, for every record
-        if not _passes(record.fields, one):
+        if not passes(record.fields, one):
             return False
     return True
 
 
-def _passes(fields: Fields, one: Filter) -> bool:
+def passes(fields: Fields, one: Filter) -> bool:
+    """Whether a record passes one line of ``only``."""
     value = one.read(fields)
     return value is UNKNOWN or ((value in one.values) is not one.negated)
 
@@ -269,10 +271,8 @@ def _parents(ref: Ref, fields: Fields, mapping: Mapping) -> tuple[tuple[str, Ref
             id_ = rule.read_id(fields)
         except ValueProblem as problem:
             raise _error(ref, rule.spec.name, rule.source, problem) from problem
-        if id_ is None:
-            parents.append((rule.spec.name, None))
-        elif id_ is not UNKNOWN:
-            parents.append((rule.spec.name, Ref(ref.source, rule.kind, id_)))
+        if id_ is not UNKNOWN:
+            parents.append((rule.spec.name, None if id_ is None else Ref(ref.source, rule.kind, id_)))
     return tuple(parents)
 
 

@@ -7,23 +7,24 @@ from typing import Final
 
 from connector.core import rules
 from connector.core.mapping import Filter, MatchKey, ObjectSpec, Read, WhenDeleted
+from connector.mapping_files.filters import filters_of
 from connector.mapping_files.gone import when_gone
 from connector.mapping_files.lines import Lines
 from connector.mapping_files.model import FileMapping
-from connector.mapping_files.nodes import Node, Scalar, Sequence, Table, shown
+from connector.mapping_files.nodes import Scalar, Table
+from connector.mapping_files.notes import notes_of
 from connector.mapping_files.outline import Outline
 from connector.mapping_files.problems import Problems, listed
 from connector.mapping_files.reading import Part, part_of, text_of, texts_of
 from connector.mapping_files.trials import read_tests
 from connector.mapping_files.values import from_paths, from_template
-from connector.mapping_files.world import ANYTHING, World, type_at
+from connector.mapping_files.world import World
 
 _KEY_TYPES: Final = ("text", "emails", "phones", "links")
 _EXCLUSIVE_TYPES: Final = (
     "emails",
     "links",
 )  # the CRM's own rule for people's e-mails and companies' domains
-_FILTER_TYPES: Final = frozenset({"text", "id", "number", "boolean"})
 
 
 def body(one: Outline, text: str, world: World) -> FileMapping | None:
@@ -51,6 +52,7 @@ def body(one: Outline, text: str, world: World) -> FileMapping | None:
         when_deleted=_when_deleted(one.root, world.problems),
         when_gone=when_gone(one.root, lines),
         title=_title(one.root, one.kind, world),
+        notes=notes_of(one.root, lines),
         file=one.file,
         tests=read_tests(one.root, lines),
         labels={name: dict(ending.options) for name, ending in lines.endings.items() if ending.options},
@@ -124,37 +126,7 @@ def _match(root: Part, lines: Lines, problems: Problems) -> tuple[MatchKey, ...]
 
 def _only(one: Outline, kind: str, world: World) -> tuple[Filter, ...]:
     part = one.source.part("only", "only") if one.source else None
-    return tuple(
-        made
-        for name, spot, node in (part.entries() if part else ())
-        if (made := _filter(name, spot, node, kind, world))
-    )
-
-
-def _filter(name: str, spot: Scalar, node: Node, kind: str, world: World) -> Filter | None:
-    """``status: [a, b]`` lets these pass, ``status_not: [a, b]`` all others."""
-    paths = world.source.kinds[kind]
-    negated = type_at(name, paths) is None and name.endswith("_not")
-    path = name.removesuffix("_not") if negated else name
-    flow = world.flow(kind, spot, path)
-    if flow is None:
-        return None
-    if not flow <= _FILTER_TYPES:
-        world.problems.unfit(
-            spot, f"{path}, which is {', '.join(flow)}", f"{listed(sorted(_FILTER_TYPES))} to filter by"
-        )
-    nodes = node.items if isinstance(node, Sequence) else (node,)
-    values = [
-        _filter_value(item, flow == ANYTHING or flow <= {"text", "id"}, world.problems) for item in nodes
-    ]
-    return Filter(path, rules.filtered(rules.path(path)), frozenset(values), negated)
-
-
-def _filter_value(node: Node, as_text: bool, problems: Problems) -> str | int | float | bool | None:
-    if not isinstance(node, Scalar):
-        problems.unfit(node, shown(node), "a value, or a list of values")
-        return None
-    return node.text if as_text and node.value is not None else node.value
+    return filters_of(part, kind, world) if part else ()
 
 
 def _title(root: Part, kind: str, world: World) -> Read:

@@ -16,8 +16,8 @@ _OBJECT_NAME: Final = re.compile(r"[a-z][a-zA-Z0-9]{0,62}")
 _LATER: Final = "found {0}:, which is not supported yet, expected it left out"
 _KEYS: Final = {
     **dict.fromkeys(("version", "source", "target", "objects", "match", "fields", "links", "choices"), ""),
-    **dict.fromkeys(("when_deleted_in_crm", "when_gone", "title", "tests"), ""),
-    **{key: _LATER.format(key) for key in ("limits", "notes")},
+    **dict.fromkeys(("when_deleted_in_crm", "when_gone", "title", "tests", "notes", "tasks"), ""),
+    "limits": _LATER.format("limits"),
 }
 _OBJECT_KEYS: Final = dict.fromkeys(("name", "plural", "label", "label_plural", "icon", "description"), "")
 

@@ -42,6 +42,7 @@ class Connection:
     refresh_asked_at: datetime | None = None
     ended_code: str | None = None
     ended_at: datetime | None = None
+    notes_since: datetime | None = None
 
 
 def add_or_revive(session: Session, new: Connection, *, again: bool = False) -> None:
@@ -63,6 +64,10 @@ def add_or_revive(session: Session, new: Connection, *, again: bool = False) -> 
         session.execute(insert(connection).values(_columns(new)))
     else:
         revived = {name: value for name, value in _columns(new).items() if name not in _LASTING}
+        if not get(session, new.workspace_id, known).notes_since:
+            revived["notes_since"] = (
+                None  # they were switched off, and a new credential is no reason to begin
+            )
         _update(session, new.workspace_id, known, revived)
         sharing.hand_over(session, new.workspace_id, known)
 
@@ -94,6 +99,11 @@ def mark(
 def set_paused(session: Session, workspace_id: str, id_: str, *, paused: bool) -> None:
     """Stop the syncs of a connection for the time being, or let them go on."""
     _update(session, workspace_id, id_, {"paused": paused})
+
+
+def set_notes(session: Session, workspace_id: str, id_: str, since: datetime | None) -> None:
+    """Have what comes about after ``since`` leave notes and tasks; None: nothing does."""
+    _update(session, workspace_id, id_, {"notes_since": since})
 
 
 def disconnect(session: Session, workspace_id: str, id_: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -50,6 +51,18 @@ def memberships_of(
         sale.c.workspace_id == workspace_id,
         sale.c.kind == "payment",
         sale.c.membership_id.is_not(None),
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def latest(
+    session: Session, workspace_id: str, connection_id: str, ids: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The whole record of each of these payments, refunds and disputes, as it was read last."""
+    query = select(sale.c.id, sale.c.fields).where(
+        one_of(session, sale.c.id, ids),
+        sale.c.connection_id == connection_id,
+        sale.c.workspace_id == workspace_id,
     )
     return {row[0]: row[1] for row in session.execute(query)}
 

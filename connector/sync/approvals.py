@@ -56,6 +56,7 @@ def connection_of(
         status="active",
         last_sync_at=None,
         created_at=approval.at,
+        notes_since=approval.at,
     )
     sealed = tokens.sealed(vault, bare, approval.tokens, approval.at)
     return replace(

@@ -134,6 +134,7 @@ def _open(job: _Job, stack: ExitStack, found: Drain) -> Scope:
     stack.enter_context(heartbeat(partial(_prolong_run, job, run.id)))
     scope = mirror.open_scope(tools, run, job.owner)
     scope.returning, scope.outcomes = True, {}
+    scope.noter = tools.open_noter(workspace, "webhook")
     job.scopes[found.connection_id] = scope
     stack.callback(_end, job, found.connection_id)
     return scope

@@ -152,6 +152,7 @@ def add_connection(
         status="active",
         last_sync_at=None,
         created_at=now,
+        notes_since=now,
     )
     with database.transaction() as session:
         connections.add_or_revive(session, connection, again=again)

@@ -14,13 +14,14 @@ import structlog
 
 from connector.core import mapping as core
 from connector.core.events import Told, Work, newest, wait_after
+from connector.core.notes import iso
 from connector.core.outcomes import Outcome, Result, as_json
 from connector.core.records import AbsentRecord, BadRecord, Page, Ref, SourceRecord
 from connector.core.sales import Sale, sale
 from connector.errors import ConnectorError, RecordError, TryLaterError
 from connector.store import inbox, links
 from connector.store.inbox import InboxEvent
-from connector.sync import selling, steps
+from connector.sync import noting, selling, steps
 from connector.sync.scope import Scope
 
 log = structlog.get_logger(__name__)
@@ -32,11 +33,20 @@ Item = SourceRecord | BadRecord | AbsentRecord
 
 @dataclass(slots=True)
 class _Round:
-    """What a round has understood. ``of`` has the events of each record."""
+    """What a round has understood.
+
+    ``of`` has the events of each record, ``tells`` what each event tells, ``found`` the records as they are.
+    """
 
     scope: Scope
     of: dict[Ref, list[InboxEvent]] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
+    tells: dict[int, Told] = field(default_factory=dict)
+    found: dict[Ref, SourceRecord] = field(default_factory=dict)
+
+    def learn(self, items: Iterable[Item]) -> None:
+        """Remember what was read."""
+        self.found.update((item.ref, item) for item in items if isinstance(item, SourceRecord))
 
 
 def take(scope: Scope, events: Sequence[InboxEvent]) -> None:
@@ -69,6 +79,7 @@ def _understand(round_: _Round, event: InboxEvent) -> None:
         _settle(round_.scope, [event], "ignored", reason)
         return
     round_.told.append(told)
+    round_.tells[event.id or 0] = told
     round_.of.setdefault(told.ref, []).append(event)
 
 
@@ -82,15 +93,16 @@ def _keep_sales(round_: _Round) -> dict[Ref, None]:
     for kind in scope.kept:
         told = [one for one in round_.told if one.ref is not None and one.ref.kind == kind]
         if told:
-            kept = _kept(scope, kind, told)
+            kept = _kept(round_, kind, told)
             dirty.update(_owed(round_, kept, [one.ref for one in told if one.ref is not None]))
     return dirty
 
 
-def _kept(scope: Scope, kind: str, told: Sequence[Told]) -> list[Sale]:
+def _kept(round_: _Round, kind: str, told: Sequence[Told]) -> list[Sale]:
     """What these events are about, as it is now; with a refund or a dispute goes its payment."""
-    work = newest(told, {})
-    found = [*work.use.values(), *_fetched(scope, kind, work.read)]
+    scope, work = round_.scope, newest(told, {})
+    found = [*work.use.values(), *(_fetched(scope, kind, work.read) if scope.reader.may_read(kind) else ())]
+    round_.learn(found)
     kept = [sale(item) for item in found if isinstance(item, SourceRecord)]
     payments = {one.payment_id: None for one in kept if kind != "payment" and one.payment_id}
     paid = [
@@ -128,10 +140,34 @@ def _bring(round_: _Round, mapping: core.Mapping, told: Sequence[Told], owing: M
         if ref not in work.use:
             work.read[ref] = None
             work.stale.pop(ref, None)
-    _settle(scope, _events(round_, work.stale), "done", "stale")
     records = _records(scope, mapping, work)
+    round_.learn(records)
+    done: dict[Ref, str | None] = dict.fromkeys(work.stale, "stale")
     for ref, outcome in _process(scope, mapping, records).items():
-        _follow(round_, ref, outcome)
+        if _is_through(round_, ref, outcome):
+            done[ref] = outcome.reason if outcome else None
+    _end(round_, mapping, done)
+
+
+def _end(round_: _Round, mapping: core.Mapping, done: Mapping[Ref, str | None]) -> None:
+    """The events of records that are in line leave their notes, and are done."""
+    ended = [(ref, event) for ref in done for event in round_.of.get(ref, ())]
+    failed = noting.leave(round_.scope, mapping, [_happened(round_, ref, event) for ref, event in ended])
+    through: dict[str | None, list[InboxEvent]] = {}
+    for ref, event in ended:
+        if (error := failed.get(event.id or 0)) is not None:
+            _fail(round_.scope, [event], error)
+        else:
+            through.setdefault(done[ref], []).append(event)
+    for reason, events in through.items():
+        _settle(round_.scope, events, "done", reason)
+
+
+def _happened(round_: _Round, ref: Ref, event: InboxEvent) -> noting.Happened:
+    id_, found = event.id or 0, round_.found
+    told = round_.tells[id_]
+    record, owner = found.get(told.ref or ref), found.get(ref)
+    return noting.Happened(id_, told, iso(event.received_at), record, ref, owner or told.record)
 
 
 def _known(scope: Scope, mapping: core.Mapping, refs: Sequence[Ref]) -> dict[Ref, str]:
@@ -198,11 +234,11 @@ def _defect(mapping: core.Mapping, ref: Ref, error: Exception) -> Outcome:
     return Outcome(ref, mapping.object.name, Result.FAILED, error=told)
 
 
-def _follow(round_: _Round, ref: Ref, outcome: Outcome | None) -> None:
-    """The events of a record go the way of the record."""
+def _is_through(round_: _Round, ref: Ref, outcome: Outcome | None) -> bool:
+    """Whether a record is in line, and its events are done with it; otherwise they go its way."""
     events, scope = round_.of.get(ref, []), round_.scope
     if not events:  # a parent that was brought in on the way
-        return
+        return False
     if outcome is None:
         with scope.database.transaction() as session:
             due_at = scope.clock() + _NEXT_ROUND
@@ -210,7 +246,8 @@ def _follow(round_: _Round, ref: Ref, outcome: Outcome | None) -> None:
     elif outcome.error is not None:
         _fail(scope, events, outcome.error)
     else:
-        _settle(scope, events, "done", outcome.reason)
+        return True
+    return False
 
 
 def _settle(scope: Scope, events: Iterable[InboxEvent], state: inbox.Settled, reason: str | None) -> None:
@@ -241,10 +278,6 @@ def _fail(scope: Scope, events: Iterable[InboxEvent], error: ConnectorError, *, 
 def _due(now: datetime, failures: int) -> datetime | None:
     wait = wait_after(failures)
     return None if wait is None else now + timedelta(seconds=wait)
-
-
-def _events(round_: _Round, refs: Iterable[Ref]) -> list[InboxEvent]:
-    return [event for ref in refs for event in round_.of[ref]]
 
 
 def _ids(events: Iterable[InboxEvent]) -> list[int]:

@@ -12,6 +12,7 @@ from connector.core.outcomes import Outcome, WriteResult
 from connector.core.plan import Link, PlannedWrite
 from connector.core.records import MappedRecord, Ref, Values
 from connector.ports import Clock, Reader, Writer
+from connector.ports.crm_notes import Noter
 from connector.store import runs
 from connector.store.db import Database
 from connector.store.links import Claimed
@@ -48,7 +49,7 @@ class Scope:
     ``known_batch``: how many records a request takes, where that was found out not long ago.
     ``returning``: a record may come more than once, as in a run of events. ``outcomes`` has what became of
     each record last, where somebody asks. ``sales_known``: every payment of the connection was read once.
-    ``kept`` are the kinds that are kept for what they add up to.
+    ``kept`` are the kinds that are kept for what they add up to. ``noter`` leaves notes, in a run of events.
     """
 
     database: Database
@@ -65,6 +66,7 @@ class Scope:
     outcomes: dict[Ref, Outcome] | None = None
     sales_known: bool = False
     kept: tuple[str, ...] = ()
+    noter: Noter | None = None
 
     def claims(self, mapping: Mapping) -> Claimed:
         """What this run claims when it writes records of this mapping."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from connector.core.mapping import Mapping
 from connector.ports import Clock, JobQueue, Lane, Reader, Writer
 from connector.ports.crm_model import SchemaKeeper
+from connector.ports.crm_notes import Noter
 from connector.store.connections import Connection
 from connector.store.db import Database
 from connector.store.workspaces import Workspace
@@ -23,7 +24,7 @@ class OpenSchema(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a run is done with. The three openers make an adapter from a row and its sealed credential.
+    """What a run is done with. The openers make an adapter from a row and its sealed credential.
 
     ``block_pages`` are the pages of the source that one look-up of the CRM covers. ``kept`` are the kinds
     that are kept for what they add up to, beside those that are mapped.
@@ -37,6 +38,7 @@ class Tools:
     block_pages: int
     open_reader: Callable[[Connection], Reader]
     open_writer: Callable[[Workspace, Lane], Writer]
+    open_noter: Callable[[Workspace, Lane], Noter]
     open_schema: OpenSchema
     pace: Pace = field(default_factory=Pace)
     kept: tuple[str, ...] = ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-
 from connector.store.types import Json
 
 revision = "0005_crm_names"

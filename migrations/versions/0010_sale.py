@@ -35,7 +35,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("row", name="pk_sale"),
         sa.UniqueConstraint("id", "connection_id", name="uq_sale_id_connection_id"),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name="fk_sale_workspace_id_workspace"),
-        sa.ForeignKeyConstraint(["connection_id"], ["connection.id"], name="fk_sale_connection_id_connection"),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name="fk_sale_connection_id_connection"
+        ),
     )
     op.create_index("ix_sale_membership_id", "sale", ["membership_id", "connection_id", "kind"])
     with op.batch_alter_table("connection") as table:

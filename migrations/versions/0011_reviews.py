@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-
 from connector.store.types import Json, UtcDateTime
 
 revision = "0011_reviews"

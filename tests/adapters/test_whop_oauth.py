@@ -63,7 +63,44 @@ def test_the_shipped_mappings_need_what_they_read_and_no_more() -> None:
         "member:basic:read",
         "member:email:read",
         "member:phone:read",
+        "payment:basic:read",
+        "payment:dispute:read",
     ]
+
+
+def beside(notes: str) -> MappingSet:
+    text = "version: 1\nsource: {kind: membership}\ntarget: {object: opportunity}\n"
+    return load_texts({"m.yaml": f"{text}fields: {{name: {{from: id}}}}\n{notes}"}, CATALOGUE, crm())
+
+
+@pytest.mark.parametrize(
+    ("notes", "read"),
+    [
+        ("", ()),
+        ("notes: [{on: membership.deactivated, once_per: membership, text: x}]", ()),
+        ("notes: [{on: payment.failed, once_per: payment, text: x}]", ("payment",)),
+        ("notes: [{on: refund.created, once_per: refund, text: x}]", ("payment", "refund")),
+        (
+            "tasks: [{on: dispute.created, once_per: dispute, title: x, text: x}]",
+            ("payment", "dispute"),
+        ),
+    ],
+)
+def test_payments_refunds_and_disputes_are_asked_for_where_notes_are_about_them(
+    notes: str, read: tuple[str, ...]
+) -> None:
+    mappings = beside(notes)
+
+    assert scopes.summed(mappings) == read
+    assert ("payment:dispute:read" in names(mappings)) == ("dispute" in read)
+    assert ("payment:basic:read" in names(mappings)) == bool(read)
+
+
+def test_the_words_of_a_note_need_what_they_show() -> None:
+    told = 'notes: [{on: payment.failed, once_per: payment, text: "{customer_email}"}]'
+
+    assert "member:email:read" in names(beside(told))
+    assert "member:email:read" not in names(beside(told.replace("customer_email", "status")))
 
 
 def test_a_mapping_without_phones_does_not_ask_for_them() -> None:

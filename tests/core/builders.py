@@ -22,6 +22,7 @@ from connector.core.mapping import (
     WhenDeleted,
     key_text,
 )
+from connector.core.notes import NoteRule
 from connector.core.plan import Link
 from connector.core.records import CrmRow, MappedRecord, Ref, SourceRecord
 
@@ -65,6 +66,7 @@ def a_mapping(
     create: bool = True,
     update: bool = True,
     when_deleted: WhenDeleted = WhenDeleted.RESPECT,
+    notes: Iterable[NoteRule] = (),
 ) -> Mapping:
     return Mapping(
         name="membership",
@@ -82,6 +84,7 @@ def a_mapping(
         when_deleted=when_deleted,
         when_gone=KEEP,
         title=title or rules.path("id"),
+        notes=tuple(notes),
     )
 
 

@@ -95,9 +95,9 @@ FRAME = [
     (HEAD, "1:1: found a mapping without fields:, expected fields:"),
     (
         HEAD + "feilds: {}\n" + GOOD,
-        '4:1: found "feilds", expected one of choices, fields, limits, links, match, notes, objects, source, target, tests, title, version, when_deleted_in_crm, when_gone in a mapping, did you mean "fields"?',
+        '4:1: found "feilds", expected one of choices, fields, limits, links, match, notes, objects, source, target, tasks, tests, title, version, when_deleted_in_crm, when_gone in a mapping, did you mean "fields"?',
     ),
-    (HEAD + GOOD + "notes: []\n", "5:1: found notes:, which is not supported yet, expected it left out"),
+    (HEAD + GOOD + "limits: {}\n", "5:1: found limits:, which is not supported yet, expected it left out"),
     (
         HEAD + GOOD + "when_deleted_in_crm: restored\n",
         '5:22: found "restored", expected one of respect, restore, recreate, did you mean "restore"?',

@@ -47,9 +47,9 @@ def test_the_page_names_every_type(type_):
 
 
 def test_the_page_names_every_key():
-    from connector.mapping_files import lines, outline  # noqa: PLC0415 - their keys are no public words
+    from connector.mapping_files import lines, notes, outline  # noqa: PLC0415 - their keys are no public words
 
-    keys = {*lines._FIELD_KEYS, *lines._LINK_KEYS, *outline._OBJECT_KEYS}
+    keys = {*notes.NOTE_KEYS, *notes.TASK_KEYS, *lines._FIELD_KEYS, *lines._LINK_KEYS, *outline._OBJECT_KEYS}
     keys |= {key for key, why in outline._KEYS.items() if not why} - {"source", "target"}
 
     assert [key for key in sorted(keys) if f"`{key}`" not in TEXT] == []

@@ -30,6 +30,7 @@ from connector.store import (
     inbox,
     links,
     logbook,
+    notes,
     overview,
     pending,
     relations,
@@ -47,6 +48,7 @@ from connector.store.grants import Grant, Renewed
 from connector.store.hooks import HookSecret, Refused
 from connector.store.links import Claimed
 from connector.store.models import admin, metadata
+from connector.store.notes import NewNote
 from connector.store.pending import Visitor, digest
 from connector.store.reviews import Question
 
@@ -176,6 +178,11 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     ),
     "sales.keep": lambda s, w, a: sales.keep(s, w, a.home.connection_id, [PAID]),
     "sales.paid": lambda s, w, a: sales.paid(s, w, a.home.connection_id, ["mem-of-a"]),
+    "sales.latest": lambda s, w, a: sales.latest(s, w, a.home.connection_id, ["pay-of-a"]),
+    "connections.set_notes": lambda s, w, a: connections.set_notes(s, w, a.home.connection_id, NOW),
+    "notes.begin": lambda s, w, a: sorted(notes.begin(s, w, a.home.connection_id, [LEFT], NOW)),
+    "notes.find": lambda s, w, _: notes.find(s, w, [LEFT.key]),
+    "notes.settle": lambda s, w, _: notes.settle(s, w, ["note-of-a"], "left"),
     "sales.memberships_of": lambda s, w, a: sales.memberships_of(s, w, a.home.connection_id, ["pay-of-a"]),
     "hooks.retire_others": lambda s, w, a: hooks.retire_others(
         s, w, a.home.connection_id, "another", at=NOW + MINUTE
@@ -292,6 +299,7 @@ EXEMPT = {
 PAID = Sale(
     "payment", "pay-of-a", "pay-of-a", "mem-of-a", "paid", "usd", "1", "of-a", 0, None, None, {"id": "of-a"}
 )
+LEFT = NewNote("rule-of-a", "pay-of-a", "note", "note-of-a")
 AT_ONCE: dict[str, Any] = {"owner": "x", "now": NOW, "until": NOW + MINUTE}
 VISITOR = Visitor("operator-1", "browser-1")
 
@@ -457,9 +465,21 @@ def workspace_a(database: Database) -> World:
         )
         hooks.add_secret(session, secret)
         paid = Sale(
-            "payment", "pay-of-a", "pay-of-a", "mem-of-a", "paid", "usd", "1", "of-a", 0, None, None, {}
+            "payment",
+            "pay-of-a",
+            "pay-of-a",
+            "mem-of-a",
+            "paid",
+            "usd",
+            "1",
+            "of-a",
+            0,
+            None,
+            None,
+            {"id": "of-a"},
         )
         sales.keep(session, "workspace-of-a", "connection-of-a", [paid])
+        notes.begin(session, "workspace-of-a", "connection-of-a", [LEFT], NOW)
         refused = Refused("workspace-of-a", "connection-of-a", "wrong")
         hooks.count_refusals(session, {refused: 1}, at=NOW, address="network-of-a")
     for state in ("parked", "done"):

@@ -12,6 +12,8 @@ from typing import Final
 
 from connector.core.catalogue import SourceCatalogue, ValueType
 
+from .events import EVENTS
+
 _FIELDS: Final[Mapping[str, Mapping[ValueType, str]]] = {
     "product": {
         "id": "id account.id default_plan.id owner_user.id product_tax_code.id",
@@ -155,4 +157,6 @@ CATALOGUE: Final = SourceCatalogue(
     "whop",
     {kind: {**_mapped(kind), **(ROLL_UPS if kind == "membership" else {})} for kind in _ORDER},
     order=_ORDER,
+    events={name: kind for name, kind in EVENTS.items() if kind in _ORDER},
+    short={"payment": {"amount": "total"}},
 )

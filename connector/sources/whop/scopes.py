@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from connector.core import mapping as core
 from connector.core.mapping import Own
+from connector.core.sales import KINDS
 
 SOURCE: Final = "whop"
 IDENTITY: Final = ("openid", "profile", "email")
@@ -82,8 +83,8 @@ _WORDS: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     "payment:dispute:read": (
         "See disputed payments",
-        "A payment that a buyer's bank disputes is seen in Twenty.",
-        "Disputes are not read.",
+        "A payment that a buyer's bank disputes becomes a task in Twenty, due when Whop wants your evidence.",
+        "No tasks come of disputed payments. Everything else works.",
     ),
 }
 
@@ -111,8 +112,12 @@ def needed(mappings: Iterable[core.Mapping]) -> tuple[Scope, ...]:
 
 
 def summed(mappings: Iterable[core.Mapping]) -> tuple[str, ...]:
-    """The kinds that have to be read because a mapping wants what they add up to."""
-    return _SUMMED if any(map(_wants_sums, mappings)) else ()
+    """The kinds that have to be read beside those that are mapped: a mapping wants what they add up to, or
+    notes about them.
+    """
+    ours = [mapping for mapping in mappings if mapping.source == SOURCE]
+    wanted = {kind for mapping in ours for kind, _ in _beside(mapping)}
+    return tuple(kind for kind in KINDS if kind in wanted)
 
 
 def asked(scopes: Iterable[Scope]) -> tuple[str, ...]:
@@ -123,20 +128,36 @@ def asked(scopes: Iterable[Scope]) -> tuple[str, ...]:
 def _uses(mapping: core.Mapping) -> Iterator[tuple[str, str]]:
     """(permission, who needs it) of one mapping."""
     yield BY_KIND[mapping.kind], mapping.object.name
-    for user, read in _reads(mapping) if mapping.kind == "membership" else ():
-        if SUMS in _read_by(read):
-            yield from ((BY_KIND[kind], user) for kind in _SUMMED)
-    by_field = BY_FIELD.get(mapping.kind, {})
-    for user, read in _reads(mapping):
+    yield from ((BY_KIND[kind], user) for kind, user in _beside(mapping))
+    for kind, user, read in [*((mapping.kind, *one) for one in _reads(mapping)), *_said(mapping)]:
         asked = _read_by(read)
-        for name, permission in by_field.items():
+        for name, permission in BY_FIELD.get(kind, {}).items():
             if name.partition(".")[0] in asked:
                 yield permission, user
 
 
-def _wants_sums(mapping: core.Mapping) -> bool:
-    ours = mapping.source == SOURCE and mapping.kind == "membership"
-    return ours and any(SUMS in _read_by(read) for _, read in _reads(mapping))
+def _beside(mapping: core.Mapping) -> Iterator[tuple[str, str]]:
+    """(kind of payment, refund or dispute, who needs it). All of them are tied to people by their payment."""
+    for user, read in _reads(mapping) if mapping.kind == "membership" else ():
+        if SUMS in _read_by(read):
+            yield from ((kind, user) for kind in _SUMMED)
+    for rule in mapping.notes:
+        if rule.fact in KINDS:
+            yield from ((kind, rule.kind) for kind in dict.fromkeys((rule.fact, "payment")))
+
+
+def _said(mapping: core.Mapping) -> Iterator[tuple[str, str, core.Read]]:
+    """(kind, who needs it, what looks into a record of it) of notes and tasks."""
+    for rule in mapping.notes:
+        for read in (
+            rule.title,
+            rule.text,
+            *(one for one in rule.due if callable(one)),
+            rule.only,
+            rule.done_in,
+        ):
+            if read is not None:
+                yield rule.fact, rule.kind, read
 
 
 def _reads(mapping: core.Mapping) -> Iterator[tuple[str, core.Read]]:

@@ -9,6 +9,7 @@ from connector.store.db import metadata
 from connector.store.models.access import audit_event, operator, sign_in_link, web_session
 from connector.store.models.crm import connection, pending_authorization, workspace
 from connector.store.models.events import drain, event_inbox, webhook_refusal, webhook_secret
+from connector.store.models.notes import note
 from connector.store.models.records import link, sync_log_entry, sync_run
 from connector.store.models.reviews import open_relation, review
 from connector.store.models.sales import sale
@@ -25,6 +26,7 @@ __all__ = [
     "event_inbox",
     "link",
     "metadata",
+    "note",
     "open_relation",
     "operator",
     "pending_authorization",

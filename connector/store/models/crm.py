@@ -78,6 +78,8 @@ connection = Table(
     Column("last_sync_at", UtcDateTime),
     #: When every payment was read once; null before: what a membership was paid is not known.
     Column("sales_read_at", UtcDateTime),
+    #: Only what came about after this leaves notes and tasks; null: nothing does.
+    Column("notes_since", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("company_id", "workspace_id", "service"),
 )

@@ -1,0 +1,31 @@
+"""The notes and tasks that events have left in the CRM: one row for each that there ever was."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, String, Table, UniqueConstraint
+
+from connector.store.db import metadata
+from connector.store.models.columns import Big, Id
+from connector.store.types import UtcDateTime
+
+note = Table(
+    "note",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("workspace_id", Id, ForeignKey("workspace.id"), nullable=False),
+    Column("connection_id", Id, ForeignKey("connection.id"), nullable=False),
+    #: The entry of a mapping file that asked for it: file and name.
+    Column("rule", String(200), nullable=False),
+    #: The id that it is made once for: of a payment, a membership, …
+    Column("per", String(100), nullable=False),
+    #: note or task.
+    Column("kind", String(10), nullable=False),
+    #: Our own id of it in the CRM, given before it is sent.
+    Column("crm_id", String(36), nullable=False),
+    #: pending (perhaps in the CRM), left (it is, or was: a person may delete it) or done (a task, by us).
+    Column("state", String(10), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # The selective column first: PostgreSQL without statistics would choose the other.
+    UniqueConstraint("per", "rule", "workspace_id"),
+    Index("ix_note_connection_id", "connection_id", "state"),
+)
