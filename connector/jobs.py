@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import os
-import time
 import uuid
+from dataclasses import replace
 from functools import cache
+from threading import Event
 
 import structlog
 
 from connector import bootstrap
+from connector.errors import TryLaterError
 from connector.sync import connecting, crm_access, deciding, mirror
 from connector.sync import drain as draining
 
 log = structlog.get_logger(__name__)
 
 
+_STOP = Event()
+
+
+def stop() -> None:
+    """The worker is to end: the job in hand stops before its next request, and another worker goes on."""
+    _STOP.set()
+
+
+def pause(seconds: float) -> None:
+    """Sleep. Raises TryLaterError when the worker is to end."""
+    if _STOP.wait(seconds):
+        raise TryLaterError("The worker ends; another one goes on.", after=0.0, code="worker_ends")
+
+
 @cache
 def _parts() -> bootstrap.Parts:
-    return bootstrap.from_environment()
+    parts = bootstrap.from_environment(pause=pause)
+    return replace(parts, tools=replace(parts.tools, ends=_STOP.is_set))
 
 
 def _owner() -> str:
@@ -36,7 +53,7 @@ def drain() -> None:
     """Take what waits in the event inbox. Who rings from now on rings anew."""
     parts = _parts()
     parts.bell.heard("drain")
-    draining.drain(parts.tools, owner=_owner(), pause=time.sleep)
+    draining.drain(parts.tools, owner=_owner(), pause=pause)
 
 
 def tidy() -> None:

@@ -91,11 +91,13 @@ def mappings(directory: str) -> MappingSet:
     return load_all(Path(directory or SHIPPED_MAPPINGS), WHOP, CRM)
 
 
-def from_environment(environ: Mapping[str, str] = os.environ) -> Parts:
+def from_environment(
+    environ: Mapping[str, str] = os.environ, *, pause: Callable[[float], None] = time.sleep
+) -> Parts:
     """Everything, from the environment and .env. Raises SettingError and MappingFileError."""
     settings = config.load(config.environment(environ, Path(".env")))
     logs.configure(settings.log_level, settings.log_format)
-    return build(settings)
+    return build(settings, pause=pause)
 
 
 def build(

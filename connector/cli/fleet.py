@@ -31,11 +31,15 @@ def web(listening: socket.socket, env: Mapping[str, str], *, threads: int, worke
     )
 
 
+#: A worker ends once the CRM has answered what is under way; a slow answer takes this many seconds.
+_GRACE = 20.0
+
+
 def workers(env: Mapping[str, str], number: int) -> Sequence[Child]:
     """One worker for webhooks alone, so that no sync can make an event wait; the others serve all."""
     served = [("webhooks",), *[_SERVED] * (number - 1)] if number > 1 else [_SERVED]
     return [
-        Child(f"worker-{place}", flask("worker", "--queues", ",".join(queues)), env=env)
+        Child(f"worker-{place}", flask("worker", "--queues", ",".join(queues)), env=env, grace=_GRACE)
         for place, queues in enumerate(served, start=1)
     ]
 

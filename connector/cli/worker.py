@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
+from types import FrameType
 
 from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
+
+from connector import jobs
 
 # A job that died with its worker is found by the next maintenance, which only happens between two waits
 # for work: short waits. The database's own sweeper is quicker still; this keeps RQ's books clean.
@@ -19,6 +22,11 @@ class Worker(SimpleWorker):
     """RQ's worker that runs jobs in its own process; a Redis that comes back is noticed soon."""
 
     max_connection_wait_time = 5
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """The first signal: let the job in hand come to its next stop. Called by RQ."""
+        jobs.stop()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 def work(redis: Redis, queues: Sequence[str], *, burst: bool = False) -> None:

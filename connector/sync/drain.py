@@ -53,7 +53,7 @@ def drain(tools: Tools, *, owner: str, pause: Callable[[float], None]) -> int:
     end, through = tools.clock() + _LONGEST, 0
     with ExitStack() as stack:
         quiet_since = tools.clock() - _LINGER  # where nothing waits at all, nothing is waited for
-        while (now := tools.clock()) < end:
+        while (now := tools.clock()) < end and not tools.ends():
             if taken := _go_round(job, stack, now):
                 through, quiet_since = through + taken, tools.clock()
             elif now - quiet_since >= _LINGER:

@@ -38,11 +38,11 @@ def mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
         if mapping.kind == selling.PARENT and not _keep_sales(tools, scope, until):
             return False
         cursor = scope.run.checkpoint.get("cursor") if scope.run.checkpoint.get("stage") == stage else None
-        advance_, is_paused = _checkpoints(scope, stage), partial(_is_paused, tools, scope.run)
-        with steps.Road(scope, mapping, advance_, is_stopped=is_paused) as road:
+        advance_, is_to_stop = _checkpoints(scope, stage), partial(_is_to_stop, tools, scope.run)
+        with steps.Road(scope, mapping, advance_, is_stopped=is_to_stop) as road:
             for block in _blocks(scope.reader, mapping.kind, cursor, tools.block_pages):
                 road.take(block)
-                if tools.clock() >= until or is_paused():
+                if tools.clock() >= until or is_to_stop():
                     road.leave()
                     return _is_done(tools, scope)
             road.finish()
@@ -65,7 +65,7 @@ def _keep_sales(tools: Tools, scope: Scope, until: datetime) -> bool:
             place = Progress(kind, page.cursor, page.last)
             through = page.last and kind == "payment"
             selling.keep_page(scope, kind, page, advance_(place), last=through)
-            if not page.last and (tools.clock() >= until or _is_paused(tools, scope.run)):
+            if not page.last and (tools.clock() >= until or _is_to_stop(tools, scope.run)):
                 return False
     return True
 
@@ -80,7 +80,7 @@ def repair(tools: Tools, scope: Scope, until: datetime) -> bool:
             page = Page(tuple(fetched.get(ref.id) or AbsentRecord(ref) for ref in refs), None, last=False)
             left = {**scope.run.checkpoint.get("refs", {}), mapping.kind: rest}
             steps.process(scope, mapping, [page], partial(_left, scope, left))
-            if tools.clock() >= until or _is_paused(tools, scope.run):
+            if tools.clock() >= until or _is_to_stop(tools, scope.run):
                 return not any(scope.run.checkpoint["refs"].values())
     return True
 
@@ -117,6 +117,9 @@ def _checkpoints(scope: Scope, stage: str) -> Advance:
     return advance_
 
 
-def _is_paused(tools: Tools, run: runs.Run) -> bool:
+def _is_to_stop(tools: Tools, run: runs.Run) -> bool:
+    """Whether somebody paused it, or the worker is to end."""
+    if tools.ends():
+        return True
     with tools.database.reading() as session:
         return connections.get(session, run.workspace_id, run.connection_id).paused

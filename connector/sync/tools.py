@@ -27,7 +27,8 @@ class Tools:
     """What a run is done with. The openers make an adapter from a row and its sealed credential.
 
     ``block_pages`` are the pages of the source that one look-up of the CRM covers. ``kept`` are the kinds
-    that are kept for what they add up to, beside those that are mapped.
+    that are kept for what they add up to, beside those that are mapped. ``ends`` says that the worker is to
+    end, so that its job stops before the next request.
     """
 
     database: Database
@@ -42,3 +43,4 @@ class Tools:
     open_schema: OpenSchema
     pace: Pace = field(default_factory=Pace)
     kept: tuple[str, ...] = ()
+    ends: Callable[[], bool] = lambda: False
