@@ -12,7 +12,7 @@ import structlog
 
 from connector import bootstrap
 from connector.errors import TryLaterError
-from connector.sync import connecting, crm_access, deciding, mirror
+from connector.sync import connecting, crm_access, deciding, hooking, mirror
 from connector.sync import drain as draining
 
 log = structlog.get_logger(__name__)
@@ -67,3 +67,8 @@ def sweep() -> None:
     tools = _parts().tools
     mirror.sweep(tools)
     deciding.sweep(tools)
+
+
+def look_after_webhooks() -> None:
+    """Keep our webhooks at the source right, and have delivered again what never arrived."""
+    hooking.sweep(_parts().hooks, owner=_owner())

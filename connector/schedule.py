@@ -33,6 +33,8 @@ TICKS: Sequence[Tick] = (
     # Events that were kept and not rung for, or whose time to be tried again has come.
     Tick("drain", "webhooks", 2),
     Tick("tidy", "webhooks", 60),
+    # Not among the webhooks themselves: it waits for Whop, and they wait for nobody.
+    Tick("look_after_webhooks", "incremental", 30),
 )
 
 

@@ -25,9 +25,11 @@ from connector.mapping_files import MappingSet, load_all
 from connector.outbound import AllowList, Door
 from connector.ports import Budget, Lane, Reader
 from connector.ports.crm_sign_in import CrmKey
-from connector.sources.whop import Session, budgeted, headers, scopes
+from connector.ports.hooks import HookKeeper
+from connector.sources.whop import Session, budgeted, headers, hooking, scopes
 from connector.sources.whop.budgeted import BudgetedSession
 from connector.sources.whop.catalogue import CATALOGUE as WHOP
+from connector.sources.whop.hooking import WhopHooks
 from connector.sources.whop.oauth import App, WhopOAuth
 from connector.sources.whop.reader import WhopReader
 from connector.sources.whop.remembered import Remembered
@@ -38,6 +40,7 @@ from connector.store.db import Database, in_transaction
 from connector.sync import mirror, tokens
 from connector.sync.connecting import Desk
 from connector.sync.crm_access import CrmDesk
+from connector.sync.hooking import HookDesk
 from connector.sync.onboarding import secret_binding
 from connector.sync.tools import Tools
 from connector.vault import Vault
@@ -66,6 +69,7 @@ class Parts:
     tools: Tools
     desk: Desk
     crm_desk: CrmDesk
+    hooks: HookDesk
 
     def check_crm_key(self, origin: str, key: str) -> CrmKey:
         """What a key opens at the server behind this address, and what it may not do of what is needed."""
@@ -148,8 +152,9 @@ def build(
     )
     bell = jobqueue.QuickBell(settings.redis_url)
     crm_desk = crm.desk(settings, crm_sessions.keeper, partial(mirror.ring, tools))
+    hooks = _hook_desk(settings, database, vault, openers)
     return Parts(
-        settings, database, redis, bell, budgets, vault, door, loaded, openers, tools, desk, crm_desk
+        settings, database, redis, bell, budgets, vault, door, loaded, openers, tools, desk, crm_desk, hooks
     )
 
 
@@ -184,6 +189,18 @@ def _keeper(
     )
 
 
+def _hook_desk(settings: Settings, database: Database, vault: Vault, openers: Openers) -> HookDesk:
+    return HookDesk(
+        database=database,
+        vault=vault,
+        clock=clock,
+        open_keeper=openers.hooks,
+        wanted=hooking.wanted,
+        public_url=settings.public_url,
+        reachable=hooking.reaches(settings.public_url, settings.whop_api_url),
+    )
+
+
 def _app(settings: Settings) -> App:
     return App(
         client_id=settings.whop_client_id,
@@ -212,11 +229,19 @@ class Openers(CrmOpeners):
         """The source side of a connection. Raises ReconnectError when it was disconnected."""
         if connection.auth == "oauth":
             return self._renewing_reader(connection, lane)
+        return self._connected_reader(self._keyed(connection), connection, lane)
+
+    def hooks(self, connection: Connection) -> HookKeeper:
+        """What looks after the webhooks of a connection by API key. Raises as ``reader``."""
+        return WhopHooks(
+            self._budgeted(self._keyed(connection), connection, "incremental"), connection.company_id
+        )
+
+    def _keyed(self, connection: Connection) -> Session:
         if connection.secret_sealed is None:
             raise ReconnectError("This connection was disconnected.", code="whop_disconnected")
         binding = secret_binding(connection.workspace_id, connection.id)
-        session = self._whop(self.vault.open(connection.secret_sealed, bound_to=binding))
-        return self._connected_reader(session, connection, lane)
+        return self._whop(self.vault.open(connection.secret_sealed, bound_to=binding))
 
     def reader_for(self, key: str, company_id: str | None) -> Reader:
         """The source side for a credential that is not kept yet."""
@@ -239,14 +264,17 @@ class Openers(CrmOpeners):
     def _whop(self, credential: str) -> Session:
         return _whop(self.settings, self.door, credential)
 
-    def _connected_reader(self, session: Session, connection: Connection, lane: Lane) -> Reader:
+    def _budgeted(self, session: Session, connection: Connection, lane: Lane) -> Session:
         """Whop counts by credential and operation; a connection has one credential at a time."""
 
         def budget_of(operation: str) -> Budget:
             return self.budgets.tokens(f"whop:{connection.id}:{operation}", _WHOP_BUDGET, lane)
 
+        return BudgetedSession(session, budget_of)
+
+    def _connected_reader(self, session: Session, connection: Connection, lane: Lane) -> Reader:
         return WhopReader(
-            BudgetedSession(session, budget_of),
+            self._budgeted(session, connection, lane),
             company_id=connection.company_id,
             page_size=self.settings.whop_sync_batch_size,
             of_person=connection.auth == "oauth",

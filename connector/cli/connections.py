@@ -91,7 +91,9 @@ def disconnect(connection: str, records: str, number: int | None, *, as_json: bo
             counts = leaving.count(session, parts.tools.mappings, workspace_id, connection)
         _agree(then, leaving.total(counts, then), number)
         leave = Leave(then, "Disconnected on the machine", uuid.uuid4().hex)
-        run_id = steering.disconnect(parts.tools, parts.openers.keeper, workspace_id, connection, leave)
+        run_id = steering.disconnect(
+            parts.tools, parts.openers.keeper, workspace_id, connection, leave, hooks=parts.hooks
+        )
         with parts.database.reading() as session:
             made = connections.get(session, workspace_id, connection)
     lines = [f"{made.company_title} is disconnected."]

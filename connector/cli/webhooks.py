@@ -25,7 +25,7 @@ from connector.store.connections import Connection
 from connector.store.eventbook import STATES, EventFilter
 from connector.store.hooks import HookSecret
 from connector.store.inbox import InboxEvent
-from connector.web.intake import secret_binding
+from connector.sync.hooking import secret_binding
 
 _SAMPLES = Path(__file__).parent / "samples"
 _DIALECTS = ("v1", "v1-legacy", "v5", "v2")

@@ -70,6 +70,13 @@ def retire_others(
     return session.execute(update(webhook_secret).where(*unending).values(retires_at=at)).rowcount
 
 
+def retire(session: Session, workspace_id: str, connection_id: str, id_: str, *, at: datetime) -> int:
+    """Let one secret end at a moment; 0 where there is none, or it ends sooner."""
+    later = or_(webhook_secret.c.retires_at.is_(None), webhook_secret.c.retires_at > at)
+    here = (*_of(workspace_id, connection_id), webhook_secret.c.id == id_, later)
+    return session.execute(update(webhook_secret).where(*here).values(retires_at=at)).rowcount
+
+
 def drop_secret(session: Session, workspace_id: str, connection_id: str, id_: str) -> int:
     """Take a secret back at once; 1, or 0 where there is none."""
     here = (*_of(workspace_id, connection_id), webhook_secret.c.id == id_)

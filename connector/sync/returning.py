@@ -13,7 +13,9 @@ from connector.store.runs import NewRun
 WHY = "After reconnect"
 
 
-def catch_up(session: Session, workspace_id: str, connection_id: str, now: datetime) -> None:
+def catch_up(
+    session: Session, workspace_id: str, connection_id: str, now: datetime, *, why: str = WHY
+) -> None:
     """Queue a full sync, in the transaction that keeps the new access: both are there, or neither.
 
     A full one, because nothing was heard meanwhile. None where the connection never had a sync, because
@@ -28,7 +30,7 @@ def catch_up(session: Session, workspace_id: str, connection_id: str, now: datet
     elif under_way is not None:
         return
     correlation_id = logs.current_correlation_id() or uuid.uuid4().hex
-    new = NewRun(str(uuid.uuid4()), workspace_id, connection_id, "full", WHY, correlation_id, now)
+    new = NewRun(str(uuid.uuid4()), workspace_id, connection_id, "full", why, correlation_id, now)
     runs.start(session, new)
     if connections.get(session, workspace_id, connection_id).paused:
         runs.pause_idle(session, workspace_id, connection_id)

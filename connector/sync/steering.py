@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from connector.errors import RefusedError
 from connector.store import connections, runs
 from connector.store.runs import NewRun
-from connector.sync import leaving, mirror
+from connector.sync import hooking, leaving, mirror
+from connector.sync.hooking import HookDesk
 from connector.sync.leaving import Then
 from connector.sync.tokens import Keeper, withdraw
 from connector.sync.tools import Tools
@@ -81,15 +82,24 @@ class Leave:
 
 
 def disconnect(
-    tools: Tools, keeper: Keeper, workspace_id: str, connection_id: str, leave: Leave = Leave()
+    tools: Tools,
+    keeper: Keeper,
+    workspace_id: str,
+    connection_id: str,
+    leave: Leave = Leave(),
+    *,
+    hooks: HookDesk | None = None,
 ) -> str | None:
-    """Withdraw the approval on Whop and forget the credential; a run under way is cancelled.
+    """Withdraw the approval on Whop and forget the credential; a run under way is cancelled. With ``hooks``
+    our webhook is removed there first.
 
     The links and the log stay. What was synced stays too, or a run takes it back, whose id is given. Whop not
     answering does not keep the credential here.
     """
     with tools.database.reading() as session:
         connection = connections.get(session, workspace_id, connection_id)
+    if hooks is not None:
+        hooking.remove(hooks, connection)
     withdraw(keeper, connection)
     now = tools.clock()
     with tools.database.transaction() as session:

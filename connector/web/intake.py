@@ -22,6 +22,7 @@ from connector.store import hooks, inbox
 from connector.store.db import Database, Unavailable
 from connector.store.hooks import Hook, Refused
 from connector.store.inbox import InboxEvent
+from connector.sync.hooking import secret_binding
 from connector.vault import Vault
 
 log = structlog.get_logger(__name__)
@@ -32,11 +33,6 @@ _FRESH = timedelta(seconds=2)
 """How long what is known of a connection is believed: a secret that was taken back ends this much later."""
 
 _MOST_KNOWN = 1_000
-
-
-def secret_binding(workspace_id: str, connection_id: str) -> str:
-    """The row a sealed webhook secret belongs to."""
-    return f"connection:{workspace_id}:{connection_id}:webhook"
 
 
 @dataclass(slots=True)

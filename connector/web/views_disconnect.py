@@ -65,7 +65,9 @@ def disconnect(id_: str) -> ResponseReturnValue:
     parts, company = shell.parts(), present.company(one)
     why = f"{company} was disconnected by {g.person.name}"
     leave = Leave(then, why, g.correlation_id)
-    run_id = steering.disconnect(parts.tools, parts.openers.keeper, one.workspace_id, one.id, leave)
+    run_id = steering.disconnect(
+        parts.tools, parts.openers.keeper, one.workspace_id, one.id, leave, hooks=parts.hooks
+    )
     with parts.database.transaction() as session:
         access.record(
             session, "disconnect", company=company, connection=one.id, records=then.value, number=number

@@ -62,6 +62,7 @@ class Recorded:
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        json: Any = None,
     ) -> OutboundResponse:
         assert method == "GET"
         self.asked.append((path, dict(params or {})))

@@ -30,9 +30,11 @@ from connector.store import (
     inbox,
     links,
     logbook,
+    misses,
     notes,
     overview,
     pending,
+    registrations,
     relations,
     removals,
     reviews,
@@ -47,6 +49,7 @@ from connector.store.db import Database, Session
 from connector.store.grants import Grant, Renewed
 from connector.store.hooks import HookSecret, Refused
 from connector.store.links import Claimed
+from connector.store.misses import Miss
 from connector.store.models import admin, metadata
 from connector.store.notes import NewNote
 from connector.store.pending import Visitor, digest
@@ -187,6 +190,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "hooks.retire_others": lambda s, w, a: hooks.retire_others(
         s, w, a.home.connection_id, "another", at=NOW + MINUTE
     ),
+    "hooks.retire": lambda s, w, a: hooks.retire(s, w, a.home.connection_id, "secret-of-a", at=NOW),
     "hooks.drop_secret": lambda s, w, a: hooks.drop_secret(s, w, a.home.connection_id, "secret-of-a"),
     "hooks.secrets": lambda s, w, a: hooks.secrets(s, w, a.home.connection_id),
     "hooks.refusals": lambda s, w, a: hooks.refusals(s, w, a.home.connection_id, NOW - MINUTE * 60),
@@ -207,6 +211,21 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "drains.release": lambda s, w, a: drains.release(
         s, w, a.home.connection_id, owner="drain-1", due_at=NOW, tries=3
     ),
+    "registrations.lease": lambda s, w, a: registrations.lease(s, w, "granted-connection", **AT_ONCE),
+    "registrations.get": lambda s, w, a: registrations.get(s, w, a.home.connection_id),
+    "registrations.keep": lambda s, w, a: registrations.keep(
+        s, w, a.home.connection_id, owner="hooks-1", values={"failures": 7}
+    ),
+    "registrations.release": lambda s, w, a: registrations.release(
+        s, w, a.home.connection_id, owner="hooks-1", now=NOW, due_at=NOW, error=None
+    ),
+    "registrations.forget": lambda s, w, a: registrations.forget(s, w, a.home.connection_id),
+    "misses.arrived": lambda s, w, a: len(misses.arrived(s, w, a.home.connection_id, ["parked"])),
+    "misses.mark_recovered": lambda s, w, a: misses.mark_recovered(s, w, a.home.connection_id, NOW),
+    "misses.wanted": lambda s, w, a: misses.wanted(s, w, a.home.connection_id, most_asked=9),
+    "misses.count_asked": lambda s, w, a: misses.count_asked(s, w, a.home.connection_id, ["miss-of-a"]),
+    "misses.prune": lambda s, w, a: misses.prune(s, w, a.home.connection_id, NOW + MINUTE),
+    "misses.count": lambda s, w, a: misses.count(s, w, a.home.connection_id).found,
     "reviews.find": lambda s, w, a: reviews.find(s, w, "person", [DECIDED]),
     "reviews.ask": lambda s, w, a: reviews.ask(s, of_members(w, a), [a_question(WAITS, "again")], NOW),
     "reviews.settle": lambda s, w, a: reviews.settle(s, w, [a.decided], carried_out=True),
@@ -282,6 +301,8 @@ EXEMPT = {
     "links.keep": "the caller must hold the links' claims, and names itself as their owner",
     "inbox.add": "only adds; the new rows name their workspace",
     "drains.waiting": "passes on the ids of connections whose events wait, over all workspaces",
+    "registrations.due": "passes on the ids of connections whose webhook is to be looked after",
+    "misses.add": "only adds; the new rows name their workspace",
     "hooks.add_secret": "only adds; the new row names its workspace",
     "hooks.hook": "for the webhook door, which knows a connection's id and nothing else yet",
     "hooks.hooks_of_company": "for the webhook door: the app serves every workspace that has the company",
@@ -479,6 +500,8 @@ def workspace_a(database: Database) -> World:
             {"id": "of-a"},
         )
         sales.keep(session, "workspace-of-a", "connection-of-a", [paid])
+        miss = Miss("workspace-of-a", "connection-of-a", "miss-of-a", "of-a", "of-a", NOW, NOW)
+        misses.add(session, [miss, replace(miss, event_id="parked")])
         notes.begin(session, "workspace-of-a", "connection-of-a", [LEFT], NOW)
         refused = Refused("workspace-of-a", "connection-of-a", "wrong")
         hooks.count_refusals(session, {refused: 1}, at=NOW, address="network-of-a")
@@ -492,6 +515,7 @@ def workspace_a(database: Database) -> World:
     with database.transaction() as session:
         add_grants(session)
         drains.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "drain-1"})
+        registrations.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "hooks-1"})
         add_people(session)
         waiting, decided = add_reviews(session, home)
     share_person(database, replace(home, connection_id="idle-connection"))

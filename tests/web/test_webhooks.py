@@ -22,7 +22,8 @@ from connector.store import connections, hooks, inbox
 from connector.store.db import Database, Unavailable
 from connector.store.hooks import HookSecret
 from connector.store.inbox import InboxEvent
-from connector.web.intake import Intake, Together, secret_binding
+from connector.sync.hooking import secret_binding
+from connector.web.intake import Intake, Together
 
 SECRET = "ws_0123456789abcdef"
 APP_SECRET = "ws_of_the_app"

@@ -28,7 +28,7 @@ from connector.store.hooks import HookSecret
 from connector.store.inbox import InboxEvent
 from connector.store.paging import NEWEST, Place
 from connector.store.runs import Run
-from connector.web.intake import secret_binding
+from connector.sync.hooking import secret_binding
 
 _PORTS = {"web": 0, "whop": 0, "twenty": 0, "plain": 0}
 _SECRET = "ws_bench0123456789abcdef"  # noqa: S105 - of a sandbox that lives as long as the bench

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from connector.ports import Budget, Limit
 
@@ -27,19 +27,19 @@ class BudgetedSession:
         *,
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
+        json: Any = None,
     ) -> Answer:
         """The answer, whatever its status. Raises TryLaterError where the wait for leave is long."""
         budget = self._budget(operation(method, path))
         with budget.sending():
-            answer = self._session.request(method, path, params=params, headers=headers)
+            answer = self._session.request(method, path, params=params, headers=headers, json=json)
         if answer.status == 429:
             budget.refused(None)  # how long to wait stands in its body: the caller reads it
         return answer
 
 
 def operation(method: str, path: str) -> str:
-    """What Whop counts by: the request without the id that may be in it."""
-    of, _, rest = path.strip("/").partition("/")
-    id_, _, act = rest.partition("/")
-    place = "me" if id_ == "me" else "{id}"
-    return f"{method} /" + "/".join([of, *([place] if id_ else []), *([act] if act else [])])
+    """What Whop counts by: the request without the ids that may be in it."""
+    parts = path.strip("/").split("/")
+    masked = (part if at % 2 == 0 or part == "me" else "{id}" for at, part in enumerate(parts))
+    return f"{method} /" + "/".join(masked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import orjson
@@ -43,6 +43,7 @@ class Session(Protocol):
         *,
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
+        json: Any = None,
     ) -> Answer: ...
 
 
@@ -57,14 +58,23 @@ def get(session: Session, path: str, params: Params | None = None) -> Any:
     The version goes along again, however the session was made: without it Whop answers in whatever
     dialect the key was pinned to.
     """
-    answer = session.request("GET", path, params=params, headers=_VERSION)
+    return _told(session.request("GET", path, params=params, headers=_VERSION), path, (200,))
+
+
+def call(session: Session, method: str, path: str, *, params: Params | None = None, json: Any = None) -> Any:
+    """The same for any request, of which anything from 200 to 299 is a success. It is sent once."""
+    answer = session.request(method, path, params=params, headers=_VERSION, json=json)
+    return _told(answer, path, range(200, 300))
+
+
+def _told(answer: Answer, path: str, good: Container[int]) -> Any:
     try:
-        body = orjson.loads(answer.body)
+        body = orjson.loads(b"null" if answer.status == 204 else answer.body)
     except orjson.JSONDecodeError as err:
         if answer.status == 429 or answer.status >= 500:
             raise error_of(answer.status, answer.headers, None) from err
         message = f"{path} answered {answer.status}, but not as Whop does (no JSON)."
         raise TryLaterError(message, code="not_json") from err
-    if answer.status != 200:
+    if answer.status not in good:
         raise error_of(answer.status, answer.headers, body)
     return body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from connector.errors import ReconnectError
 
@@ -37,14 +38,15 @@ class RenewingSession:
         *,
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
+        json: Any = None,
     ) -> Answer:
         """The answer. Raises ReconnectError when a fresh token is refused too, or there is none to be had."""
-        answer = self._session.request(method, path, params=params, headers=headers)
+        answer = self._session.request(method, path, params=params, headers=headers, json=json)
         if answer.status != 401:
             return answer
         self._token = self._renew(self._token)
         self._session = self._open(self._token)
-        answer = self._session.request(method, path, params=params, headers=headers)
+        answer = self._session.request(method, path, params=params, headers=headers, json=json)
         if answer.status == 401:
             self._shut_out(self._token)
             raise ReconnectError(

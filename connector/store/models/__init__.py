@@ -8,7 +8,14 @@ from __future__ import annotations
 from connector.store.db import metadata
 from connector.store.models.access import audit_event, operator, sign_in_link, web_session
 from connector.store.models.crm import connection, pending_authorization, workspace
-from connector.store.models.events import drain, event_inbox, webhook_refusal, webhook_secret
+from connector.store.models.events import (
+    drain,
+    event_inbox,
+    missed_delivery,
+    registration,
+    webhook_refusal,
+    webhook_secret,
+)
 from connector.store.models.notes import note
 from connector.store.models.records import link, sync_log_entry, sync_run
 from connector.store.models.reviews import open_relation, review
@@ -26,10 +33,12 @@ __all__ = [
     "event_inbox",
     "link",
     "metadata",
+    "missed_delivery",
     "note",
     "open_relation",
     "operator",
     "pending_authorization",
+    "registration",
     "review",
     "sale",
     "sign_in_link",

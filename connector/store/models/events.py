@@ -105,3 +105,56 @@ drain = Table(
     #: What stood in the way of all of its events last; null once it does not.
     Column("error", Json),
 )
+
+#: The webhook that we registered for a connection, and when it is looked after next.
+registration = Table(
+    "registration",
+    metadata,
+    Column("connection_id", Id, ForeignKey("connection.id"), primary_key=True),
+    Column("workspace_id", Id, ForeignKey("workspace.id"), nullable=False),
+    #: The webhook's id at Whop; null while we have registered none.
+    Column("hook_id", String(64)),
+    #: The secret that Whop told when it was made.
+    Column("secret_id", Id),
+    Column("registered_at", UtcDateTime),
+    #: How Whop had it when we looked last: does it deliver, how often in a row did it fail, since when.
+    Column("enabled", Boolean, nullable=False, default=False),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("failing_since", UtcDateTime),
+    Column("disabled_at", UtcDateTime),
+    Column("checked_at", UtcDateTime),
+    #: What stood in the way when we looked last; null where nothing did.
+    Column("error", Json),
+    #: Up to when Whop's log of deliveries was compared with what arrived; null before the first time.
+    Column("compared_until", UtcDateTime),
+    #: Where a comparison goes on that was too long for one look, and the newest delivery that it began with.
+    Column("cursor", Text),
+    Column("newest", UtcDateTime),
+    #: Not before; and who is at it now, null when nobody is. Void after lease_until.
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("owner", String(64)),
+    Column("lease_until", UtcDateTime),
+    Index("ix_registration_due_at", "due_at"),
+)
+
+#: Deliveries of Whop's log that had not arrived here.
+missed_delivery = Table(
+    "missed_delivery",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("workspace_id", Id, ForeignKey("workspace.id"), nullable=False),
+    Column("connection_id", Id, ForeignKey("connection.id"), nullable=False),
+    #: As in the inbox, where it is once it has arrived.
+    Column("event_id", String(100), nullable=False),
+    Column("type", String(80), nullable=False),
+    #: The delivery in Whop's log by which it is asked for again.
+    Column("delivery_id", String(64), nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("found_at", UtcDateTime, nullable=False),
+    #: How often Whop was asked to deliver it again.
+    Column("asked", Integer, nullable=False, default=0),
+    #: When it was seen to have arrived after all.
+    Column("recovered_at", UtcDateTime),
+    UniqueConstraint("event_id", "connection_id"),
+    Index("ix_missed_delivery_connection_id", "connection_id", "sent_at"),
+)
