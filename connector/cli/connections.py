@@ -115,12 +115,35 @@ def _agree(then: Then, total: int, number: int | None) -> None:
         )
 
 
+@base.command("notes")
+@click.argument("connection")
+@click.argument("switch", type=click.Choice(["on", "off"]))
+def notes(connection: str, switch: str, *, as_json: bool) -> None:
+    """Have what happens on Whop from now on leave notes and tasks in the CRM, or not.
+
+    What happened before is never made up for. Which notes there are, the mapping files say.
+
+    Example: flask connection notes 1f0c… off
+    """
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace_id = connections.owner_of(session, connection)
+        steering.switch_notes(parts.tools, workspace_id, connection, on=switch == "on")
+        with parts.database.reading() as session:
+            made = connections.get(session, workspace_id, connection)
+    told = f"on since {made.notes_since:%Y-%m-%d %H:%M} UTC" if made.notes_since else "off"
+    base.show(document(made), [f"Notes and tasks of {made.company_title} are {told}."], as_json=as_json)
+
+
 def document(one: Connection) -> dict[str, Any]:
     """A connection without its secrets."""
     names = ("id", "workspace_id", "service", "company_id", "company_title", "auth", "status")
-    return {name: getattr(one, name) for name in names} | {"last_sync_at": one.last_sync_at}
+    return {name: getattr(one, name) for name in names} | {
+        "last_sync_at": one.last_sync_at,
+        "notes_since": one.notes_since,
+    }
 
 
-for one in (add, list_, disconnect):
+for one in (add, list_, notes, disconnect):
     connection_group.add_command(one)
 COMMANDS = (connection_group,)

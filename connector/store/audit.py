@@ -53,6 +53,8 @@ OF_WORKSPACE = frozenset(
         "webhook_secret_retired",
         "webhook_switched_on",
         "webhook_tested",
+        "notes_on",
+        "notes_off",
         "events_replayed",
         "crm_sign_in",
         "crm_opened",

@@ -32,6 +32,14 @@ def resume(tools: Tools, workspace_id: str, connection_id: str) -> None:
         mirror.ring(tools, run)
 
 
+def switch_notes(tools: Tools, workspace_id: str, connection_id: str, *, on: bool) -> None:
+    """Have what comes about from now on leave notes and tasks, or nothing. What is on already stays so."""
+    with tools.database.transaction() as session:
+        since = connections.get(session, workspace_id, connection_id).notes_since
+        if on != (since is not None):
+            connections.set_notes(session, workspace_id, connection_id, tools.clock() if on else None)
+
+
 def retry(
     tools: Tools,
     workspace_id: str,

@@ -163,6 +163,8 @@ WORDS = {
     "sync_paused": "Sync paused",
     "sync_resumed": "Sync resumed",
     "sync_cancelled": "Sync cancelled",
+    "notes_on": "Notes and tasks switched on",
+    "notes_off": "Notes and tasks switched off",
     "events_replayed": "Events taken again",
     "webhook_checked": "Webhook looked at",
     "webhook_mended": "Webhook at Whop brought in line",

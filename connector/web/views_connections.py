@@ -10,7 +10,7 @@ from connector.errors import ConnectorError, RefusedError
 from connector.store import connections, overview
 from connector.store.connections import Connection
 from connector.sync import connecting, keys, onboarding, steering
-from connector.web import access, error_registry, permissions, present, shell, standing, views_runs
+from connector.web import access, error_registry, notes, permissions, present, shell, standing, views_runs
 
 blueprint = access.protect(Blueprint("connections", __name__))
 
@@ -34,9 +34,23 @@ def show(id_: str) -> str:
         "pages/connection.html",
         standing=next(each for each in found if each.connection.id == one.id),
         permissions=permissions.of(one),
+        leaves=notes.left_by_events(shell.parts().mappings),
         ended=error_registry.entry(one.ended_code) if one.status == "expired" else None,
         connect=standing.connect_link,
     )
+
+
+@blueprint.post("/connections/<id_>/notes")
+def switch_notes(id_: str) -> ResponseReturnValue:
+    """Have events leave notes and tasks from now on, or not any more."""
+    one, on = found_or_404(id_), flask.request.form.get("on") == "yes"
+    steering.switch_notes(shell.parts().tools, one.workspace_id, one.id, on=on)
+    _record("notes_on" if on else "notes_off", one)
+    told = (
+        "What happens from now on leaves them; nothing from before does." if on else "Those in Twenty stay."
+    )
+    shell.tell(f"Notes and tasks are {'on' if on else 'off'}", told)
+    return flask.redirect(url_for(".show", id_=id_), 303)
 
 
 @blueprint.post("/connections/<id_>/permissions")

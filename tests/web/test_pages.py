@@ -220,6 +220,24 @@ def test_a_paused_connection_says_so_and_can_go_on(here: Desk) -> None:
     assert not connection(here).paused
 
 
+def test_notes_and_tasks_are_switched_off_and_on_and_begin_anew(here: Desk) -> None:
+    path = f"/connections/{here.connection.id}"
+    since = here.connection.notes_since
+    page = here.page(path)
+    assert "On: what has happened" in page if since else "Off: what happens" in page
+    assert "payment failed" in page
+
+    send(here.browser, f"{path}/notes", at=path, on="")
+    assert connection(here).notes_since is None
+    assert "Off: what happens" in here.page(path)
+
+    send(here.browser, f"{path}/notes", at=path, on="yes")
+    began = connection(here).notes_since
+    assert began is not None
+    send(here.browser, f"{path}/notes", at=path, on="yes")
+    assert connection(here).notes_since == began
+
+
 def test_disconnecting_asks_first_and_then_forgets_the_access(full: Desk) -> None:
     path = f"/connections/{full.connection.id}/disconnect"
     asked = full.page(path)
