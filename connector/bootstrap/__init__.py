@@ -16,7 +16,7 @@ from redis import Redis
 from connector import __version__, budget, config, jobqueue, logs
 from connector.bootstrap import crm
 from connector.bootstrap.crm_openers import CrmOpeners
-from connector.budget import Budgets, Terms
+from connector.budget import BRISK, Budgets, Terms
 from connector.cache import Cache
 from connector.config import Settings
 from connector.crms.twenty.fields import CATALOGUE as CRM
@@ -48,7 +48,7 @@ from connector.vault import Vault
 _SLACK = timedelta(seconds=60)
 _BLOCK_RECORDS = 2_000  # what one look-up of the CRM covers: some 0.4 s there, and two seconds of work here
 
-_WHOP_BUDGET = Terms("Whop", code="source_rate", limits=budgeted.LIMITS)
+_WHOP_BUDGET = Terms("Whop", code="source_rate", limits=budgeted.LIMITS, lanes=BRISK)
 
 SHIPPED_MAPPINGS = Path(__file__).parents[2] / "mappings"
 

@@ -30,6 +30,6 @@ from __future__ import annotations
 
 from .bucket import Standing
 from .budgets import Budgets, Slots, client
-from .terms import LANES, LaneTerms, Terms
+from .terms import BRISK, LANES, LaneTerms, Terms
 
-__all__ = ["LANES", "Budgets", "LaneTerms", "Slots", "Standing", "Terms", "client"]
+__all__ = ["BRISK", "LANES", "Budgets", "LaneTerms", "Slots", "Standing", "Terms", "client"]

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from connector.core.records import SourceRecord
 
 KINDS: Final = ("payment", "refund", "dispute")
+_NOT_KEPT: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Sale(NamedTuple):
-    """One payment, refund or dispute as it is kept; ``fields`` is the whole canonical record.
+    """One payment, refund or dispute as it is kept.
 
     ``amount`` and ``refunded`` are decimal text in ``currency``. ``failures`` counts the attempts to
-    collect a payment that failed. ``at`` is when it was paid, or made.
+    collect a payment that failed. ``at`` is when it was paid, or made. ``fields`` is the whole canonical
+    record where somebody may want to read it again, and else empty.
     """
 
     kind: str
@@ -32,11 +35,11 @@ class Sale(NamedTuple):
     failures: int
     at: str | None
     updated_at: str | None
-    fields: Mapping[str, Any]
+    fields: Mapping[str, Any] = _NOT_KEPT
 
 
-def sale(record: SourceRecord) -> Sale:
-    """What is kept of a record of one of ``KINDS``, which must be complete."""
+def sale(record: SourceRecord, *, whole: bool = True) -> Sale:
+    """What is kept of a record of one of ``KINDS``, which must be complete: all, or what is added up."""
     fields, kind = record.fields, record.ref.kind
     money = fields.get("total" if kind == "payment" else "amount")
     amount, currency = _money(money)
@@ -53,7 +56,7 @@ def sale(record: SourceRecord) -> Sale:
         int(fields.get("payments_failed") or 0),
         fields.get("paid_at") or fields.get("created_at"),
         record.updated_at,
-        fields,
+        fields if whole else _NOT_KEPT,
     )
 
 

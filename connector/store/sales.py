@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, literal_column, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.core.sales import Paid, Sale
@@ -14,11 +14,12 @@ from connector.store.db import Session, insert_into, many, one_of
 from connector.store.models import sale
 
 _REPLACED = tuple(name for name in Sale._fields if name not in ("kind", "id"))
+_COMPARED = tuple(name for name in _REPLACED if name != "fields")
 _Insert = postgresql.Insert | sqlite.Insert
 
 
 def keep(session: Session, workspace_id: str, connection_id: str, found: Iterable[Sale]) -> int:
-    """Keep these; one that is older than what is kept changes nothing. How many did."""
+    """Keep these; one that is older than what is kept, or says the same, changes nothing. How many did."""
     scope = {"workspace_id": workspace_id, "connection_id": connection_id}
     rows = [{**scope, **one._asdict(), "fields": dict(one.fields)} for one in found]
     return many(session, _upsert(session.dialect.name, insert_into(session, sale)), rows)
@@ -58,13 +59,13 @@ def memberships_of(
 def latest(
     session: Session, workspace_id: str, connection_id: str, ids: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """The whole record of each of these payments, refunds and disputes, as it was read last."""
+    """The whole record of each of these payments, refunds and disputes, where it was kept whole last."""
     query = select(sale.c.id, sale.c.fields).where(
         one_of(session, sale.c.id, ids),
         sale.c.connection_id == connection_id,
         sale.c.workspace_id == workspace_id,
     )
-    return {row[0]: row[1] for row in session.execute(query)}
+    return {row[0]: row[1] for row in session.execute(query) if row[1]}
 
 
 _statements: dict[str, _Insert] = {}
@@ -77,9 +78,14 @@ def _upsert(dialect: str, statement: _Insert) -> _Insert:
         newer = or_(
             sale.c.updated_at.is_(None), new.updated_at.is_(None), new.updated_at >= sale.c.updated_at
         )
+        # What comes whole replaces what was kept for its sums, though these are the same.
+        differs = or_(
+            new.fields != literal_column("'{}'"),
+            *(sale.c[name].is_distinct_from(new[name]) for name in _COMPARED),
+        )
         _statements[dialect] = statement.on_conflict_do_update(
             index_elements=["id", "connection_id"],
             set_={name: new[name] for name in _REPLACED},
-            where=and_(newer, sale.c.workspace_id == new.workspace_id),
+            where=and_(newer, differs, sale.c.workspace_id == new.workspace_id),
         )
     return _statements[dialect]

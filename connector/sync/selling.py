@@ -18,6 +18,7 @@ from connector.core.outcomes import failed
 from connector.core.records import AbsentRecord, BadRecord, Page, SourceRecord
 from connector.core.sales import roll_up, sale
 from connector.store import connections, runs, sales
+from connector.store.db import Session
 from connector.sync.scope import Scope
 
 log = structlog.get_logger(__name__)
@@ -26,14 +27,20 @@ PARENT: Final = "membership"
 """The kind that payments add up for."""
 
 
-def keep_page(scope: Scope, kind: str, page: Page, checkpoint: dict[str, Any], *, last: bool) -> None:
-    """Keep a page of payments, refunds or disputes with the run's place after it. ``last``: of all kinds."""
+def keep_pages(
+    scope: Scope, kind: str, pages: Sequence[Page], checkpoint: dict[str, Any], *, last: bool
+) -> None:
+    """Keep pages of payments, refunds or disputes with the run's place after them. ``last``: of all kinds.
+
+    Of each record only what is added up: they are many, and hold more of the buyer than anybody needs.
+    """
     run, now = scope.run, scope.clock()
-    bad = [failed(item, kind) for item in page.items if isinstance(item, BadRecord)]
+    items = [item for page in pages for item in page.items]
+    bad = [failed(item, kind) for item in items if isinstance(item, BadRecord)]
     counts = core_outcomes.add(run.counts, core_outcomes.tally(bad))
     progress: dict[str, Any] = {"counts": counts, "checkpoint": checkpoint, "lease_until": now + scope.lease}
     with scope.database.transaction() as session:
-        keep(scope, session, page.items)
+        keep(scope, session, items, whole=False)
         runs.log(session, run, bad, now)
         runs.save(session, run, owner=scope.owner, **progress)
         if last:
@@ -42,9 +49,15 @@ def keep_page(scope: Scope, kind: str, page: Page, checkpoint: dict[str, Any], *
     scope.sales_known = scope.sales_known or last
 
 
-def keep(scope: Scope, session: Any, items: Iterable[SourceRecord | BadRecord | AbsentRecord]) -> None:
+def keep(
+    scope: Scope,
+    session: Session,
+    items: Iterable[SourceRecord | BadRecord | AbsentRecord],
+    *,
+    whole: bool = True,
+) -> None:
     """Keep what could be read."""
-    found = [sale(item) for item in items if isinstance(item, SourceRecord)]
+    found = [sale(item, whole=whole) for item in items if isinstance(item, SourceRecord)]
     sales.keep(session, scope.run.workspace_id, scope.run.connection_id, found)
 
 

@@ -20,6 +20,7 @@ from connector.sync.tools import Tools
 log = structlog.get_logger(__name__)
 
 _REPAIR_BLOCK = 100
+_KEPT_AT_ONCE = 5  # pages: a transaction costs as much as a page, and must not keep others waiting
 
 
 def work(tools: Tools, scope: Scope, until: datetime) -> bool:
@@ -61,10 +62,11 @@ def _keep_sales(tools: Tools, scope: Scope, until: datetime) -> bool:
             continue
         cursor = checkpoint.get("cursor") if checkpoint.get("stage") == stage else None
         advance_ = _checkpoints(scope, stage)
-        for page in scope.reader.pages(kind, cursor):
+        for block in _blocks(scope.reader, kind, cursor, _KEPT_AT_ONCE):
+            page = block[-1]
             place = Progress(kind, page.cursor, page.last)
             through = page.last and kind == "payment"
-            selling.keep_page(scope, kind, page, advance_(place), last=through)
+            selling.keep_pages(scope, kind, block, advance_(place), last=through)
             if not page.last and (tools.clock() >= until or _is_to_stop(tools, scope.run)):
                 return False
     return True

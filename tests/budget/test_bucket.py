@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import accumulate, count, pairwise, repeat
 
 import orjson
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from server import Server, World, terms
 
-from connector.budget import bucket
+from connector.budget import BRISK, bucket
 from connector.ports import Lane, Limit
 
 ALWAYS = 0.0
@@ -77,6 +78,15 @@ def test_a_short_sync_waits_for_nothing() -> None:
     world.run(60, [("full", repeat(ALWAYS, 10))], answer=0.2)
 
     assert world.waits["full"] == [0.0] * 10
+
+
+def test_where_nothing_is_lost_by_haste_a_full_sync_takes_what_is_there() -> None:
+    world = World(Server(Limit(600, 60)), replace(terms(Limit(600, 60)), lanes=BRISK))
+
+    world.run(60, [("full", repeat(ALWAYS, 300))], answer=0.02)
+
+    assert world.waits["full"] == [0.0] * 300
+    assert world.server.refused == []
 
 
 def test_a_webhook_waits_for_no_whole_token() -> None:

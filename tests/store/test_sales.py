@@ -55,6 +55,23 @@ def test_an_older_reading_does_not_replace_a_newer_one(database: Database) -> No
     assert paid(database, home, "mem_1")["mem_1"][0].refunded == "49.00"
 
 
+def test_what_says_the_same_changes_nothing(database: Database) -> None:
+    home = a_home(database)
+    keep(database, home, a_sale(fields={}))
+
+    assert keep(database, home, a_sale(fields={}), a_sale(fields={}, updated_at=None)) == 1
+    assert keep(database, home, a_sale(fields={}, membership_id=None)) == 1
+    assert keep(database, home, a_sale(fields={}, membership_id=None)) == 0
+
+
+def test_a_whole_record_replaces_the_sums_of_it_and_they_do_not_replace_it(database: Database) -> None:
+    home = a_home(database)
+    keep(database, home, a_sale(fields={}))
+
+    assert keep(database, home, a_sale(fields={"id": "pay_1"})) == 1
+    assert keep(database, home, a_sale(fields={})) == 0
+
+
 def test_only_payments_of_the_memberships_asked_for_count(database: Database) -> None:
     home = a_home(database)
     other = a_sale("pay_2", membership_id="mem_2")

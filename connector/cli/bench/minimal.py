@@ -1,9 +1,9 @@
 """The minimal loop: what a hand-written script needs to copy the same records the same way.
 
-``python -m connector.cli.bench.minimal SPEC`` reads products, members and memberships page by page with plain
-``requests`` calls, builds each row with a dict literal of the same fields, and posts full batches. It keeps
-nothing, compares nothing and forgives nothing. It prints its own CPU seconds as JSON. It is a process of
-its own, so that only its own work is counted.
+``python -m connector.cli.bench.minimal SPEC`` reads products, members, payments and memberships page by page
+with plain ``requests`` calls, builds each row with a dict literal of the same fields (what the payments add
+up to is among them), and posts full batches. It keeps nothing, compares nothing and forgives nothing. It
+prints its own CPU seconds as JSON. It is a process of its own, so that only its own work is counted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STATUS = {"canceled": "CANCELLED", "expired": "EXPIRED", "past_due": "PAYMENT_F
 
 
 class Copy:
-    """The whole job: products, then members, then memberships that point at both."""
+    """The whole job: products, members, what was paid, then memberships that point at them and tell it."""
 
     def __init__(self, spec: Json) -> None:
         self.spec = spec
@@ -35,11 +35,14 @@ class Copy:
         self.products: dict[str, str] = {}
         self.people: dict[str, str] = {}
         self.seen: set[str] = set()
+        self.sums: dict[str, Json] = {}
 
     def run(self) -> int:
         """How many members and memberships were copied."""
         self.copy("products", "WhopProduct", "whopProducts", self.product)
         members = self.copy("members", "Person", "people", self.person)
+        for payment in records(self.http, self.spec, "payments"):
+            self.add_up(payment)
         return members + self.copy("memberships", "Opportunity", "opportunities", self.opportunity)
 
     def copy(self, kind: str, type_: str, plural: str, make: Callable[[Json], Json]) -> int:
@@ -91,9 +94,25 @@ class Copy:
             row["phones"] = {"primaryPhoneNumber": one["phone_number"]}
         return row
 
+    def add_up(self, one: Json) -> None:
+        """A payment, as its membership's row tells it: by currency, of which the latest counts."""
+        sums = self.sums.setdefault(one["membership_id"], {"failed": 0, "at": None, "by": {}, "main": None})
+        sums["failed"] += one["payments_failed"] or 0
+        total = Decimal(one["total"]["amount"])
+        if one["status"] != "paid" or not total:
+            return
+        currency = one["total"]["currency"].upper()
+        back = Decimal(one["refunded_amount"]["amount"]) if one["refunded_amount"] else Decimal()
+        paid, refunded = sums["by"].get(currency, (Decimal(), Decimal()))
+        sums["by"][currency] = (paid + total, refunded + back)
+        if sums["at"] is None or one["paid_at"] > sums["at"]:
+            sums["at"], sums["main"] = one["paid_at"], currency
+
     def opportunity(self, one: Json) -> Json:
         """A membership's row, pointing at its person and product."""
         price = one["renewal_price"] or one["initial_price"]
+        sums = self.sums.get(one["id"], {"failed": 0, "at": None, "by": {}, "main": None})
+        paid, refunded = sums["by"].get(sums["main"], (None, None))
         return {
             "id": str(uuid.uuid4()),
             "name": one["product"]["title"].replace("\0", ""),
@@ -102,11 +121,12 @@ class Copy:
             "whopPlanId": one["plan_id"],
             "whopRenewalDate": one["current_period_end"],
             "whopCancelAtPeriodEnd": one["cancel_at_period_end"],
+            "whopLastPaymentDate": sums["at"],
+            "whopTotalPaid": _micros(paid, sums["main"]),
+            "whopRefunded": _micros(refunded, sums["main"]),
+            "whopFailedPayments": sums["failed"],
             "stage": _STAGE.get(one["status"], "CUSTOMER"),
-            "amount": {
-                "amountMicros": int(Decimal(price["amount"]) * 1_000_000),
-                "currencyCode": price["currency"].upper(),
-            },
+            "amount": _micros(Decimal(price["amount"]), price["currency"].upper()),
             "pointOfContactId": self.people.get(one["member_id"]),
             "whopProductId": self.products.get(one["product_id"]),
         }
@@ -136,6 +156,10 @@ def records(http: requests.Session, spec: Json, kind: str) -> Iterator[Json]:
         if not page["page_info"]["has_next_page"]:
             return
         fields["after"] = page["page_info"]["end_cursor"]
+
+
+def _micros(amount: Decimal | None, currency: str) -> Json | None:
+    return None if amount is None else {"amountMicros": int(amount * 1_000_000), "currencyCode": currency}
 
 
 def _post(http: requests.Session, spec: Json, query: str, rows: list[Json]) -> int:

@@ -1,4 +1,8 @@
-"""``flask bench sync``: a full sync through every real process, beside a minimal loop of the same work."""
+"""``flask bench sync``: a full sync through every real process, beside a minimal loop of the same work.
+
+The loop reads the payments too and adds them up, as their sums stand in the opportunities. Records are
+members and memberships; what payments cost is counted into them, on both sides.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ sale = Table(
     #: When it was paid, or made; ISO text as in all canonical records.
     Column("at", String(30)),
     Column("updated_at", String(30)),
-    #: The whole canonical record.
+    #: The whole canonical record, where an event told of it; {} where a sync read it for the sums.
     Column("fields", Json, nullable=False),
     # The selective column first: PostgreSQL without statistics would choose the other.
     UniqueConstraint("id", "connection_id"),
