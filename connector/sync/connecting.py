@@ -202,7 +202,7 @@ def _connect(
         also(session)
         id_ = connections.known_id(session, row.workspace_id, company_id) or str(uuid.uuid4())
         connections.add_or_revive(session, _made(desk, row, id_, approval, account))
-        returning.catch_up(session, row.workspace_id, id_, desk.clock())
+        returning.catch_up(session, row.workspace_id, id_, desk.clock(), missed=True)
         made = connections.get(session, row.workspace_id, id_)
     return _connected(desk, made)
 
@@ -215,8 +215,9 @@ def _reconnect(desk: Desk, row: Pending, approval: Approval, id_: str) -> Connec
     new = replace(_made(desk, row, id_, approval, account), asked_company_id=known.company_id)
     values = {name: getattr(new, name) for name in _CREDENTIAL}
     with desk.database.transaction() as session:
+        missed = connections.get(session, row.workspace_id, id_).status != "active"
         connections.keep_credential(session, row.workspace_id, id_, **values)
-        returning.catch_up(session, row.workspace_id, id_, desk.clock())
+        returning.catch_up(session, row.workspace_id, id_, desk.clock(), missed=missed)
         made = connections.get(session, row.workspace_id, id_)
     return _connected(desk, made)
 

@@ -9,7 +9,7 @@ from connector.ports import SourceAccount
 from connector.store import connections
 from connector.store.connections import Connection
 from connector.store.workspaces import Workspace
-from connector.sync import mirror, onboarding
+from connector.sync import holding, onboarding
 from connector.sync.connecting import Connected, Desk, missing
 from connector.sync.onboarding import IDENTITY, NewConnection
 from connector.sync.tools import Tools
@@ -43,7 +43,7 @@ def look_again(tools: Tools, asked: tuple[str, ...], connection: Connection) -> 
         account = tools.open_reader(connection).account()
     except ReconnectError as error:
         with tools.database.transaction() as session:
-            mirror.end_access(session, connection.workspace_id, connection.id, error.code, tools.clock())
+            holding.end_access(session, connection.workspace_id, connection.id, error.code, tools.clock())
         raise
     where = (connection.workspace_id, connection.id)
     values: dict[str, Any] = {"company_title": account.title, "scopes": _may(asked, account, connection)}

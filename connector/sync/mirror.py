@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from connector.core.outcomes import Result, as_json, sum_of
-from connector.errors import ConnectorError, ReconnectError, RefusedError, SchemaError, TryLaterError
+from connector.errors import ConnectorError, RefusedError, SchemaError, TryLaterError
 from connector.ports import Lane
 from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
@@ -30,7 +30,6 @@ _SLICE = timedelta(seconds=5)
 _FIRST_WAIT = 2.0
 _LONGEST_MODEL_WAIT = 60.0  # an admin who mends the data model does not want to wait for us
 _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
-_KEY_GONE = ("whop_key", "whop_scope", "whop_company", "whop_unseen")
 QUEUES = {"full": "full", "webhook": "webhooks", "undo": "incremental"}
 QUEUES |= {"incremental": "incremental", "repair": "incremental"}
 LANES: dict[str, Lane] = {
@@ -191,10 +190,13 @@ def _wait(tools: Tools, run: runs.Run, owner: str, error: TryLaterError) -> None
         log.info("run waits", error=str(error), code=error.code, seconds=error.after)
         _put_off(tools, run, owner, run.checkpoint, error, error.after)
         return
-    tries = int(run.checkpoint.get("tries", 0)) + 1
-    wait = waiting.seconds(run.id, tries)
+    checkpoint = waiting.counted(run.checkpoint, error)
+    if (end := waiting.end_of_patience(checkpoint, error)) is not None:
+        _fail(tools, run, owner, end)
+        return
+    wait = waiting.seconds(run.id, checkpoint["tries"])
     log.warning("run waits", error=str(error), code=error.code, seconds=wait)
-    _put_off(tools, run, owner, {**run.checkpoint, "tries": tries}, error, wait)
+    _put_off(tools, run, owner, checkpoint, error, wait)
 
 
 def _await_model(tools: Tools, run: runs.Run, owner: str, error: SchemaError) -> None:
@@ -242,22 +244,13 @@ def _put_off(
 
 
 def _fail(tools: Tools, run: runs.Run, owner: str, error: ConnectorError) -> None:
-    if holding.is_held(tools.database, run, owner, error):
+    now = tools.clock()
+    if holding.is_held(tools.database, run, owner, error, now):
         return
     log.error("run failed", code=error.code, error=str(error))
-    now = tools.clock()
     with tools.database.transaction() as session:
         runs.finish(session, run, owner=owner, status="failed", now=now, error=as_json(error))
         links.release(session, run.workspace_id, run.id)
-        if isinstance(error, ReconnectError):
-            end_access(session, run.workspace_id, run.connection_id, error.code, now)
-
-
-def end_access(session: Session, workspace_id: str, connection_id: str, code: str, now: datetime) -> None:
-    """An API key that opens nothing. An approval is marked where its renewal is refused (``sync.tokens``)."""
-    connection = connections.get(session, workspace_id, connection_id)
-    if code in _KEY_GONE and connection.auth == "api_key" and connection.status == "active":
-        connections.mark(session, workspace_id, connection_id, "expired", code=code, now=now)
 
 
 def _prolong(tools: Tools, run_id: str, owner: str) -> None:

@@ -155,8 +155,9 @@ def add_connection(
         notes_since=now,
     )
     with database.transaction() as session:
+        missed = known is None or connections.get(session, workspace.id, id_).status != "active"
         connections.add_or_revive(session, connection, again=again)
-        returning.catch_up(session, workspace.id, id_, now)
+        returning.catch_up(session, workspace.id, id_, now, missed=missed)
     return connection, account
 
 

@@ -114,7 +114,8 @@ def _checkpoints(scope: Scope, stage: str) -> Advance:
             return going_on(scope)
         if place.last:
             return {"done": [*done, stage]}
-        return {"done": done, "stage": stage, "cursor": place.cursor}
+        astray = {name: n for name, n in scope.run.checkpoint.items() if name == "astray"}
+        return {"done": done, "stage": stage, "cursor": place.cursor, **astray}
 
     return advance_
 

@@ -120,7 +120,7 @@ def _lost(found: Sequence[Standing]) -> Iterator[Need]:
         if one.connection.status == "expired":
             title = f"{one.title}: access to Whop ended"
             known = error_registry.entry(one.connection.ended_code or "reconnect")
-            text = f"{known.title}. Its syncs have stopped; what was synced stays in Twenty."
+            text = f"{known.title}. Its syncs are paused; what was synced stays in Twenty."
             yield Need("bad", "failed", title, text, connect_link(one.connection.id), "Reconnect")
 
 

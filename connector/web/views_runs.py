@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template
+from flask import Blueprint, Response, abort, render_template, url_for
 
 from connector.core.outcomes import Result, sum_of
 from connector.errors import RefusedError
@@ -22,6 +22,7 @@ from connector.web import (
     present,
     progress,
     shell,
+    standing,
     views_log,
 )
 from connector.web.standing import Standing
@@ -109,12 +110,27 @@ def _live(session: Session, run: Run) -> dict[str, Any]:
         "pace": slowed,
         "causes": logbook.causes(session, run.workspace_id, run.number) if failed else [],
         "failed": failed,
+        **_held(session, run),
         "waits_for": _waits_for(run, now),
         "next_try": lambda left: _next_try(run, left),
         "error_of": error_registry.entry,
         "words": shell.vocabulary(),
         **run_words(),
     }
+
+
+def _held(session: Session, run: Run) -> dict[str, Any]:
+    """Why a paused run waits for a person who lets us in again, and where they do; None for any other."""
+    connection = connections.get(session, run.workspace_id, run.connection_id)
+    refusal = workspaces.get(session, run.workspace_id).crm_refusal
+    if run.status != "paused":
+        return {"held": None}
+    if connection.status == "expired":
+        known = error_registry.entry(connection.ended_code or "reconnect")
+        return {"held": known, "mend": standing.connect_link(connection.id)}
+    if refusal is not None:
+        return {"held": error_registry.entry(refusal.get("code")), "mend": url_for("crm.listing")}
+    return {"held": None}
 
 
 def followed(session: Session, run: Run, now: datetime) -> tuple[progress.Progress, pace.Pace | None]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from scene import Scene, Service, built, environment, whop_served
 
 from connector.errors import ReconnectError, RefusedError, TryLaterError
+from connector.ports import Reader
 from connector.store import connections
 from connector.store.connections import Connection
 from connector.store.runs import Run
-from connector.sync import connecting, keys, mirror
+from connector.sync import connecting, keys, mirror, steering
 from connector.sync.connecting import Connected
 from connector.sync.onboarding import NewConnection
 from tests.sync.test_tokens import approve, companies, complete, connected, desk, home, kept, rows
@@ -74,12 +76,48 @@ def withdraw_on_whop(scene: Scene) -> Run:
     return run
 
 
-def test_a_withdrawn_approval_stops_the_sync_and_says_why(synced: Scene) -> None:
+def test_a_withdrawn_approval_pauses_the_sync_and_says_why(synced: Scene) -> None:
     run = withdraw_on_whop(synced)
 
-    assert (run.status, (run.error or {})["code"]) == ("failed", "whop_grant")
+    assert (run.status, (run.error or {})["code"]) == ("paused", "whop_grant")
+    assert run.lease_owner is None
+    assert run.ended_at is None
     with pytest.raises(RefusedError, match="is expired"):
         synced.start()
+
+
+def test_the_paused_sync_gives_way_to_one_from_the_beginning(synced: Scene) -> None:
+    paused = withdraw_on_whop(synced)
+
+    back_of(synced)
+
+    ended = synced.run(paused.id)
+    assert (ended.status, (ended.error or {})["code"]) == ("cancelled", "replaced")
+    assert latest(synced).id != paused.id
+
+
+def test_resuming_without_access_only_pauses_again(synced: Scene) -> None:
+    run = withdraw_on_whop(synced)
+    assert synced.connection is not None
+
+    steering.resume(synced.tools, home(synced), synced.connection.id)
+
+    assert synced.go_on(run.id).status == "paused"
+
+
+def test_access_that_came_back_while_the_old_was_refused_lets_the_sync_go_on(synced: Scene) -> None:
+    run_id = synced.start()
+    refusals = [ReconnectError("The old approval is refused.", code="whop_grant")]
+
+    def once_refused(connection: Connection) -> Reader:
+        if refusals:
+            raise refusals.pop()
+        return synced.tools.open_reader(connection)
+
+    run = synced.go_on(run_id, tools=replace(synced.tools, open_reader=once_refused))
+
+    assert not refusals
+    assert run.status == "success"
 
 
 def test_after_reconnecting_a_sync_catches_up_by_itself(synced: Scene) -> None:
