@@ -133,6 +133,30 @@ def test_access_that_ended_is_told_with_its_reason_everywhere(at_desk: Desk, cod
         assert f"/connect/whop?connection={one.id}" in page
 
 
+def test_a_sync_that_waits_for_access_says_why_and_offers_to_reconnect(at_desk: Desk) -> None:
+    one = at_desk.connection
+    run = at_desk.run(status="paused", error={"code": "whop_grant", "message": "Withdrawn."})
+    with at_desk.door.parts.database.transaction() as session:
+        connections.mark(session, one.workspace_id, one.id, "expired", code="whop_grant", now=NOON)
+
+    page = unescape(at_desk.page(f"/runs/{run.id}"))
+
+    assert "Paused: What was approved on Whop no longer counts" in page
+    assert "a sync reads everything from the beginning" in page
+    assert f'href="/connect/whop?connection={one.id}">Reconnect' in page
+    assert "Resume" not in page
+
+
+def test_a_sync_that_another_took_over_says_so(at_desk: Desk) -> None:
+    told = {"code": "replaced", "message": "The company was connected again."}
+    run = at_desk.run(status="cancelled", error=told)
+
+    page = at_desk.page(f"/runs/{run.id}")
+
+    assert "Another sync took over" in page
+    assert "The company was connected again." in page
+
+
 def test_reconnecting_shows_the_sync_that_catches_up(site: Site, browser: Browser) -> None:
     path = browser.connect()
     browser.send(path)
