@@ -214,7 +214,7 @@ def map_record(record: SourceRecord, mapping: Mapping) -> MappedRecord | None:
         parents=_parents(record.ref, fields, mapping),
         title=_title(record, mapping),
         updated_at=record.updated_at,
-        unknown_choices=tuple(unknown),
+        unknown_choices=(*unknown, *record.new_beside(unknown)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -41,11 +41,22 @@ class SourceRecord(NamedTuple):
 
     ``fields`` has the names of the source's current dialect; a name that is absent is unknown, a value
     of None is empty. Times are ISO 8601 text in UTC with milliseconds and ``Z``, so they compare as text.
+    ``new_words`` are (field, word) that the source has not been known to use; they are in ``fields`` too.
     """
 
     ref: Ref
     fields: Mapping[str, Any]
     updated_at: str | None = None
+    new_words: tuple[tuple[str, str], ...] = ()
+
+    def new_beside(self, told: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        """The new words by kind and field, but for those that are told by another field already."""
+        if not self.new_words:
+            return ()
+        known = {word for _, word in told}
+        return tuple(
+            (f"{self.ref.kind}.{field}", word) for field, word in self.new_words if word not in known
+        )
 
 
 @dataclass(frozen=True, slots=True)

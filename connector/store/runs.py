@@ -218,17 +218,10 @@ def resume_all(session: Session, workspace_id: str, now: datetime) -> list[Run]:
 
 
 def cancel(
-    session: Session,
-    workspace_id: str,
-    connection_id: str,
-    now: datetime,
-    error: dict[str, Any] | None = None,
+    session: Session, workspace_id: str, connection_id: str, now: datetime, why: dict[str, Any] | None = None
 ) -> None:
-    """End the connection's active run without finishing it; ``error`` tells why, where it was not asked for.
-
-    A worker at it finds its lease gone and stops.
-    """
-    over = {"status": "cancelled", "ended_at": now, "active_key": None, "error": error}
+    """End the connection's active run without finishing it. A worker at it finds its lease gone and stops."""
+    over = {"status": "cancelled", "ended_at": now, "active_key": None, "error": why}
     session.execute(
         update(sync_run)
         .where(*_of_connection(workspace_id, connection_id), sync_run.c.status.in_(ACTIVE))

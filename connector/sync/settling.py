@@ -19,6 +19,8 @@ from connector.sync import questioning
 from connector.sync.scope import Item, Scope
 from connector.sync.watching import Watch
 
+_MOST_WORDS = 50  # of one field and run: more tell a person nothing
+_OTHERS = "…"
 _CLAIM = timedelta(seconds=120)  # longer than the slowest write with its repeats
 
 
@@ -161,5 +163,6 @@ def _add_choices(known: dict[str, dict[str, int]], window: Sequence[Item]) -> di
     total = {name: dict(values) for name, values in known.items()}
     for name, value in found:
         values = total.setdefault(name, {})
-        values[value] = values.get(value, 0) + 1
+        listed = value if value in values or len(values) < _MOST_WORDS else _OTHERS
+        values[listed] = values.get(listed, 0) + 1
     return total

@@ -186,6 +186,29 @@ def test_an_unknown_status_changes_nothing_and_is_counted(scene: Scene) -> None:
     assert scene.deal_of(membership["id"])["whopMembershipStatus"] == "ACTIVE"
 
 
+@on_sqlite
+def test_a_word_that_whop_was_not_known_to_use_is_counted_by_its_field(scene: Scene) -> None:
+    first, second = scene.records("memberships")[:2]
+    for each in (first, second):
+        scene.change("memberships", each["id"], collection_method="send_pigeon")
+
+    run = scene.sync()
+
+    assert run.unknown_choices == {"membership.collection_method": {"send_pigeon": 2}}
+    assert run.status == "success"
+
+
+@on_sqlite
+def test_no_run_lists_words_without_end(scene: Scene) -> None:
+    for number, each in enumerate(scene.records("memberships")):
+        scene.change("memberships", each["id"], collection_method=f"by pigeon {number}")
+
+    told = scene.sync().unknown_choices["membership.collection_method"]
+
+    assert len(told) == 51
+    assert sum(told.values()) == len(scene.rows("opportunities"))
+
+
 # --- people who are there already
 
 

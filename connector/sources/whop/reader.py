@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -175,7 +176,7 @@ class WhopReader:
         found = told(body, self._grants.withheld_by_kind(self._company()))
         if found.company not in (None, self._company()):
             raise bad_value("account_id", self._company(), found.company)
-        return found
+        return replace(found, record=self._new_words.marked(found.record)) if found.record else found
 
     def _single(self, path: str, kind: str, id_: str, company: str, withheld: frozenset[str]) -> Item | None:
         ref = Ref(SOURCE, kind, id_)
@@ -192,8 +193,7 @@ class WhopReader:
             record = _asked_for(ref, item, company, withheld)
         except BadRecordError as err:
             return BadRecord(ref, err)
-        self._new_words.look(kind, record.fields)
-        return record
+        return self._new_words.marked(record)
 
     def _listed(self, kind: str, item: object, company: str, withheld: frozenset[str]) -> Item:
         """An item of a list that was asked for one company's records.
@@ -207,8 +207,7 @@ class WhopReader:
                 raise _foreign(record.ref, named, company)
         except BadRecordError as err:
             return BadRecord(_ref_of(kind, item), err)
-        self._new_words.look(kind, record.fields)
-        return record
+        return self._new_words.marked(record)
 
     def _company(self) -> str:
         if self._company_id is None:

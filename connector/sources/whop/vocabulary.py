@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import structlog
+
+from connector.core.records import SourceRecord
 
 log = structlog.get_logger(__name__)
 
 _MOST_TOLD: Final = 1_000
+_LONGEST: Final = 80
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "product": {"visibility": "visible hidden archived quick_link"},
@@ -66,17 +69,20 @@ WORDS: Final[Mapping[str, tuple[tuple[str, frozenset[str | None]], ...]]] = {
 
 
 class NewWords:
-    """Tells once of each word that is not in the lists, as long as it lives."""
+    """Marks records with the words that are not in the lists; the log has each once in a life of this."""
 
     def __init__(self) -> None:
         self._told: set[tuple[str, str, object]] = set()
 
-    def look(self, kind: str, fields: Mapping[str, Any]) -> None:
-        """Tell of what is new in the fields of a record."""
-        for field, known in WORDS.get(kind, ()):
-            word = fields.get(field)
-            if word not in known:
-                self._tell(kind, field, word)
+    def marked(self, record: SourceRecord) -> SourceRecord:
+        """The record, with what is new in it."""
+        kind, fields = record.ref.kind, record.fields
+        new = [field for field, known in WORDS.get(kind, ()) if fields.get(field) not in known]
+        if not new:
+            return record
+        for field in new:
+            self._tell(kind, field, fields[field])
+        return record._replace(new_words=tuple((field, str(fields[field])[:_LONGEST]) for field in new))
 
     def _tell(self, kind: str, field: str, word: object) -> None:
         if (kind, field, word) in self._told or len(self._told) >= _MOST_TOLD:
