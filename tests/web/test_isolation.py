@@ -162,6 +162,9 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         **dict.fromkeys(("status", "type", "result", "reason", "object", "q", "day", "after"), ""),
         "idle": "show",
         "on": "yes",
+        "then": "keep",
+        "number": "0",
+        "typed": "",
     }
 
 
@@ -270,7 +273,7 @@ def test_a_route_gives_and_changes_nothing_of_another_workspace(world: World, en
 
 
 WITH_IDS = [
-    ("connections.ask_disconnect", "GET"),
+    ("disconnect.ask", "GET"),
     ("connections.listing", "GET"),
     ("crm.ask_disconnect", "GET"),
     ("crm.listing", "GET"),
@@ -288,7 +291,7 @@ def test_the_owner_is_shown_it_with_the_same_ids(world: World, endpoint: str, me
     assert MARK in answer.text
 
 
-@pytest.mark.parametrize("endpoint", ["connections.pause", "connections.disconnect", "crm.disconnect"])
+@pytest.mark.parametrize("endpoint", ["connections.pause", "disconnect.disconnect", "crm.disconnect"])
 def test_the_owner_changes_it_with_the_same_ids(world: World, endpoint: str):
     before = world.rows_of_b()
 
