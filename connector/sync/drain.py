@@ -83,6 +83,7 @@ def _take(job: _Job, stack: ExitStack, workspace_id: str, connection_id: str) ->
     with heartbeat(partial(_prolong, job, found)):
         try:
             scope = job.scopes.get(connection_id) or _open(job, stack, found)
+            scope.tries = found.tries
             rounds.take(scope, events)
         except ConnectorError as problem:
             error = problem

@@ -137,6 +137,7 @@ def open_scope(tools: Tools, run: runs.Run, owner: str) -> Scope:
         known,
         sales_known=bool(tools.kept) and connection.sales_read_at is not None,
         kept=tools.kept,
+        tries=int(run.checkpoint.get("tries", 0)),
     )
 
 

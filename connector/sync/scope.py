@@ -49,7 +49,8 @@ class Scope:
     ``known_batch``: how many records a request takes, where that was found out not long ago.
     ``returning``: a record may come more than once, as in a run of events. ``outcomes`` has what became of
     each record last, where somebody asks. ``sales_known``: every payment of the connection was read once.
-    ``kept`` are the kinds that are kept for what they add up to. ``noter`` leaves notes, in a run of events.
+    ``kept`` are the kinds that are kept for what they add up to. ``tries``: the jobs in a row, before this
+    one, that got nowhere. ``noter`` leaves notes, in a run of events.
     """
 
     database: Database
@@ -66,6 +67,7 @@ class Scope:
     outcomes: dict[Ref, Outcome] | None = None
     sales_known: bool = False
     kept: tuple[str, ...] = ()
+    tries: int = 0
     noter: Noter | None = None
 
     def claims(self, mapping: Mapping) -> Claimed:

@@ -15,7 +15,7 @@ from connector.core.plan import Action, Link, LinkState, Reason, value_hash
 from connector.errors import TryLaterError
 from connector.store import links, runs
 from connector.store.db import Session
-from connector.sync import questioning
+from connector.sync import isolating, questioning
 from connector.sync.scope import Item, Scope
 from connector.sync.watching import Watch
 
@@ -70,7 +70,7 @@ def _apply(scope: Scope, mapping: Mapping, batch: Sequence[Item], now: datetime)
     writes = [
         item.plan._replace(values={**item.plan.values, **stamps}) for item in batch if item.plan is not None
     ]
-    results = scope.writer.apply(mapping, writes)
+    results = isolating.apply(scope, mapping, writes)
     if [result.ref for result in results] != [item.ref for item in batch]:
         raise AssertionError("the writer's results do not match its writes")
     for item, result in zip(batch, results, strict=True):

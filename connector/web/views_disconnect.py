@@ -40,14 +40,13 @@ def ask(id_: str) -> str:
     with shell.parts().database.reading() as session:
         counts = _counted(one)
         active = overview.active_of(session, one.workspace_id, one.id)
-        health = overview.health(session, one.workspace_id).get(one.id, overview.Health())
     return render_template(
         "pages/disconnect.html",
         one=one,
         title=present.company(one),
         active=active,
         lines=[_line(count) for count in counts if count.linked],
-        known=health.known,
+        known=sum(count.linked for count in counts),
         totals={then.value: leaving.total(counts, then) for then in Then},
         typed_above=TYPED_ABOVE,
     )

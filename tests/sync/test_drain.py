@@ -197,17 +197,17 @@ def writing_with(scene: Scene, wrap: Callable[[Any], Any]) -> Tools:
 
 
 class _Poisoned:
-    """A writer that meets a defect with one record."""
+    """A writer that meets a defect, or another error, with one record."""
 
-    def __init__(self, inner: Any, of: str) -> None:
-        self._inner, self._of = inner, of
+    def __init__(self, inner: Any, of: str, error: Exception | None = None) -> None:
+        self._inner, self._of, self._error = inner, of, error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
     def apply(self, mapping: Any, writes: Any) -> list[WriteResult]:
         if any(write.ref.id == self._of for write in writes):
-            raise ZeroDivisionError(self._of)
+            raise self._error or ZeroDivisionError(self._of)
         return list(self._inner.apply(mapping, writes))
 
 
@@ -220,6 +220,24 @@ def test_a_defect_fails_its_own_event_and_no_other(synced: Scene) -> None:
 
     assert [event.state for event in events(synced)] == ["done", "done", "pending", "done", "done"]
     assert (events(synced)[2].error or {})["code"] == "internal"
+
+
+def test_unknown_words_about_one_record_do_not_hold_the_other_events_for_ever(synced: Scene) -> None:
+    found = synced.records("memberships")[:5]
+    fresh = [
+        changed(synced, "memberships", item["id"], status="past_due", plan_id=f"plan_{number}")
+        for number, item in enumerate(found)
+    ]
+    receive(synced, *(a_body(synced, "membership.updated", item) for item in fresh))
+    error = TryLaterError("Twenty cannot answer now (200): Who knows", code="crm_unavailable")
+    tools = writing_with(synced, lambda writer: _Poisoned(writer, found[2]["id"], error))
+
+    for _ in range(7):
+        take(synced, tools)
+        synced.clock.advance(60)
+
+    assert [event.state for event in events(synced)] == ["done", "done", "pending", "done", "done"]
+    assert (events(synced)[2].error or {})["code"] == "crm_unknown_refusal"
 
 
 def test_while_the_crm_is_down_events_wait_and_nobody_is_blamed(synced: Scene) -> None:

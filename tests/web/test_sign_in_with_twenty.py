@@ -502,6 +502,15 @@ def test_an_address_that_will_not_do_is_told_where_it_was_typed(site: Site, type
 
 
 @OPEN
+def test_nobody_at_the_address_is_told_to_whoever_typed_it(site: Site) -> None:
+    text = words_of(site.browser().send("/sign-in/twenty", address="http://127.0.0.1:1"))
+
+    assert "http://127.0.0.1:1 cannot be reached" in text
+    assert "Look at the address once more" in text
+    assert "by itself" not in text
+
+
+@OPEN
 def test_something_else_at_the_address_is_told(site: Site) -> None:
     site.twenty.dial("GET /", {"status": 200, "body": "<html>welcome"}, times=None)
 

@@ -93,7 +93,7 @@ def host_of(origin: str, subdomain: object) -> str:
 
 def _document(origin: str, open_session: Open) -> dict[str, Any] | None:
     """What the server says of its OAuth; None where it is a Twenty that has none."""
-    answer = open_session(origin).request("GET", WELL_KNOWN)
+    answer = _asked(origin, open_session, WELL_KNOWN)
     if answer.status in _REDIRECTS:
         raise _moved(origin, answer)
     if answer.status >= 500 or answer.status == 429:
@@ -102,7 +102,7 @@ def _document(origin: str, open_session: Open) -> dict[str, Any] | None:
     if answer.status == 200 and isinstance(found, dict) and "issuer" in found:
         return found
     # An older Twenty answers 404, or the page that it shows for every address that it does not know.
-    if _is_twenty(open_session(origin)):
+    if _is_twenty(_asked(origin, open_session, "/rest/people")):
         return None
     raise RefusedError(
         f"{_shown(origin)} answers, but not as Twenty does.",
@@ -111,9 +111,18 @@ def _document(origin: str, open_session: Open) -> dict[str, Any] | None:
     )
 
 
-def _is_twenty(session: Session) -> bool:
+def _asked(origin: str, open_session: Open, path: str) -> Answer:
+    """Somebody waits for this answer, so what is in the way is theirs to look at."""
+    try:
+        return open_session(origin).request("GET", path)
+    except TryLaterError as error:
+        remedy = "Look at the address once more, http or https too; then try again."
+        raise TryLaterError(str(error).replace(path, ""), code=error.code, remedy=remedy) from error
+
+
+def _is_twenty(answer: Answer) -> bool:
     """Whether records are asked for as Twenty has it: without a token it says so in a shape of its own."""
-    found = _json(session.request("GET", "/rest/people"))
+    found = _json(answer)
     return isinstance(found, dict) and isinstance(found.get("messages"), list) and "statusCode" in found
 
 
