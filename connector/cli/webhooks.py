@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 import uuid
-from contextlib import closing
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 import orjson
@@ -18,19 +13,17 @@ import orjson
 from connector.bootstrap import Parts
 from connector.cli import base
 from connector.errors import RefusedError
-from connector.outbound import AllowList, Door
 from connector.sources.whop.gate import Scheme
 from connector.store import connections, eventbook, hooks, inbox, workspaces
 from connector.store.connections import Connection
 from connector.store.eventbook import STATES, EventFilter
-from connector.store.hooks import HookSecret
 from connector.store.inbox import InboxEvent
-from connector.sync.hooking import secret_binding
+from connector.sync import hook_secrets
+from connector.web import own_door
 
 _SAMPLES = Path(__file__).parent / "samples"
 _DIALECTS = ("v1", "v1-legacy", "v5", "v2")
 _OLD = ("v5", "v2")
-_GRACE = timedelta(days=1)
 _COMPANY = "biz_4QxLq2mTn8VrYe"  # that of the samples
 
 
@@ -57,16 +50,10 @@ def add(connection: str, scheme: str, secret_file: str | None, *, keep_others: b
     Example: flask webhook secret add 1f0c…
     """
     with base.parts() as parts:
-        found, now = _connection(parts, connection), parts.tools.clock()
+        found, plain = _connection(parts, connection), base.secret("Webhook secret", secret_file)
         ids = (found.workspace_id, found.id)
-        plain = base.secret("Webhook secret", secret_file)
-        sealed = parts.vault.seal(plain, bound_to=secret_binding(*ids))
-        new = HookSecret(str(uuid.uuid4()), *ids, scheme, sealed, now)
-        with parts.database.transaction() as session:
-            hooks.add_secret(session, new)
-            if not keep_others:
-                hooks.retire_others(session, *ids, new.id, at=now + _GRACE)
-        address = f"{parts.settings.public_url}/webhooks/whop/{found.id}"
+        new = hook_secrets.enter(parts.hooks, *ids, scheme, plain, keep_others=keep_others)
+        address = parts.hooks.address(found.id)
     base.show(
         {"id": new.id, "scheme": scheme, "address": address},
         [f"Kept. Whop delivers to {address}"],
@@ -165,15 +152,10 @@ def send(connection: str, event: str, dialect: str, record_id: str | None, *, as
         found = _connection(parts, connection)
         body = _sample(dialect, event, found.company_id, record_id)
         scheme = Scheme.LEGACY if dialect in _OLD else Scheme.STANDARD
-        headers = _signed(body, _secret(parts, found, scheme), scheme, int(parts.tools.clock().timestamp()))
-        with closing(_own_door(parts)) as door:
-            session = door.session(parts.settings.public_url)
-            answer = session.request("POST", f"/webhooks/whop/{found.id}", json=body, headers=headers)
-    if answer.status != 200:
-        raise RefusedError(
-            f"The connector answered {answer.status}.", code="refused", remedy="Its log says why."
-        )
-    base.show({"status": answer.status, "event": event}, [f"{event} was taken in."], as_json=as_json)
+        status = own_door.post(parts, found, body, scheme)
+    if status != 200:
+        raise RefusedError(f"The connector answered {status}.", code="refused", remedy="Its log says why.")
+    base.show({"status": status, "event": event}, [f"{event} was taken in."], as_json=as_json)
 
 
 def document(one: InboxEvent) -> dict[str, Any]:
@@ -188,19 +170,6 @@ def document(one: InboxEvent) -> dict[str, Any]:
 def _connection(parts: Parts, id_: str) -> Connection:
     with parts.database.reading() as session:
         return connections.get(session, connections.owner_of(session, id_), id_)
-
-
-def _secret(parts: Parts, of: Connection, scheme: Scheme) -> bytes:
-    with parts.database.reading() as session:
-        found = hooks.secrets(session, of.workspace_id, of.id)
-    sealed = next((one.secret_sealed for one in found if one.scheme == scheme), None)
-    if sealed is None:
-        raise RefusedError(
-            f"The connection has no {scheme.value} webhook secret.",
-            code="no_webhook_secret",
-            remedy="Enter one first: `flask webhook secret add`.",
-        )
-    return parts.vault.open(sealed, bound_to=secret_binding(of.workspace_id, of.id)).encode()
 
 
 @cache
@@ -221,31 +190,6 @@ def _sample(dialect: str, event: str, company: str, record_id: str | None) -> di
     if record_id:
         body["data"]["id"] = record_id
     return body
-
-
-def _signed(body: dict[str, Any], secret: bytes, scheme: Scheme, now: int) -> dict[str, str]:
-    raw = orjson.dumps(body)
-    if scheme is Scheme.LEGACY:
-        mac = hmac.digest(secret, b"%d.%s" % (now, raw), "sha256")
-        return {"X-Whop-Signature": f"t={now},v1={mac.hex()}"}
-    id_ = str(body["id"])
-    mac = hmac.digest(secret, b"%s.%d.%s" % (id_.encode(), now, raw), "sha256")
-    return {
-        "webhook-id": id_,
-        "webhook-timestamp": str(now),
-        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
-    }
-
-
-def _own_door(parts: Parts) -> Door:
-    """To our own address, which may well be a private one."""
-    host = urlsplit(parts.settings.public_url).hostname or ""
-    return Door(
-        connect_timeout=5,
-        read_timeout=30,
-        allowed_private=AllowList.of((host,)),
-        user_agent="whop-twenty-connector sample",
-    )
 
 
 for one in (add, list_secrets, drop):

@@ -79,9 +79,22 @@ def flow(session: Session, workspace_id: str, connection_id: str) -> Flow:
         *of, event_inbox.c.state.in_(("pending", "parked"))
     )
     found = {row[0]: (row[1], row[2]) for row in session.execute(counted.group_by(event_inbox.c.state))}
-    last = select(func.max(event_inbox.c.received_at)).where(*of)
+    newest = select(func.max(event_inbox.c.id)).where(*of).scalar_subquery()
+    last = select(event_inbox.c.received_at).where(event_inbox.c.id == newest, *of)
     waiting, oldest = found.get("pending", (0, None))
     return Flow(waiting, found.get("parked", (0, None))[0], session.execute(last).scalar(), oldest)
+
+
+def taken(session: Session, workspace_id: str, connection_id: str, since: datetime) -> int:
+    """How many events came since then; not counted beyond 10,000."""
+    some = select(event_inbox.c.id).where(
+        event_inbox.c.workspace_id == workspace_id,
+        event_inbox.c.connection_id == connection_id,
+        event_inbox.c.state.in_(STATES),
+        event_inbox.c.due_at >= since,  # never before it came, and there is an index
+        event_inbox.c.received_at >= since,
+    )
+    return int(session.execute(select(func.count()).select_from(some.limit(_MOST).subquery())).scalar() or 0)
 
 
 def count_parked(session: Session, workspace_id: str) -> int:

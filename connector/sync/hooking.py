@@ -122,6 +122,18 @@ def switch_on(desk: HookDesk, workspace_id: str, connection_id: str, *, owner: s
             returning.catch_up(session, workspace_id, connection_id, desk.clock(), why=_CAUGHT_UP)
 
 
+def test(desk: HookDesk, connection: Connection, event: str) -> int | None:
+    """Have the source deliver a sample now: what we answered, None where it did not reach us.
+
+    Raises RefusedError where there is no webhook of ours.
+    """
+    with desk.database.reading() as session:
+        known = registrations.get(session, connection.workspace_id, connection.id)
+    if known is None or known.hook_id is None:
+        raise RefusedError("No webhook is registered.", code="whop_hook_scope")
+    return _opened(desk, connection).test(known.hook_id, event)
+
+
 def remove(desk: HookDesk, connection: Connection) -> None:
     """Take our webhook away from the source before its credential is forgotten. A failure is logged and no
     more: what it still delivers is refused, and the source gives it up."""
@@ -195,7 +207,7 @@ def _bring_in_line(look: _Look, known: Registration) -> Registration:
     """One webhook of ours, and it is as it should be. One that Whop disabled stays so until a person says
     otherwise."""
     wanted = look.desk.wanted(look.desk.address(known.connection_id))
-    plan = mend(look.keeper.hooks(), known.hook_id, wanted)
+    plan = mend(look.keeper.hooks(), known.hook_id if _has_secret(look, known) else None, wanted)
     hook = plan.keep
     if plan.make:
         made = look.keeper.make(wanted)
@@ -207,6 +219,14 @@ def _bring_in_line(look: _Look, known: Registration) -> Registration:
         look.keeper.remove(id_)
         log.info("a webhook that is not ours was removed at Whop", hook=id_, connection=known.connection_id)
     return look.keep(known, **registrations.state_of(hook)) if hook is not None else known
+
+
+def _has_secret(look: _Look, known: Registration) -> bool:
+    """Whether its secret is there to stay. One that an admin ended or took back is renewed with its webhook:
+    Whop tells it only when it makes one."""
+    with look.desk.database.reading() as session:
+        found = hooks.secrets(session, known.workspace_id, known.connection_id)
+    return any(one.id == known.secret_id and one.retires_at is None for one in found)
 
 
 def _remember(look: _Look, known: Registration, made: MadeHook, *, retire_all: bool) -> Registration:

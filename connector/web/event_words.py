@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from connector.store.inbox import InboxEvent
@@ -36,9 +37,12 @@ def took(event: InboxEvent) -> str:
     """From arrival to the end; a dash while there is none."""
     if event.settled_at is None:
         return "—"
-    length = event.settled_at - event.received_at
-    seconds = length.total_seconds()
-    return f"{seconds:.1f} s" if seconds < 10 else duration(length)
+    return seconds((event.settled_at - event.received_at).total_seconds())
+
+
+def seconds(length: float) -> str:
+    """A length, with a tenth where it is short."""
+    return f"{length:.1f} s" if length < 10 else duration(timedelta(seconds=length))
 
 
 def _times(count: int) -> str:

@@ -16,6 +16,7 @@ from connector.web import (
     views_disconnect,
     views_errors,
     views_events,
+    views_hooks,
     views_log,
     views_retry,
     views_review,
@@ -31,7 +32,7 @@ def install(app: Flask) -> None:
     """Every page for somebody signed in; ``access.install`` comes before it."""
     shell.install(app)
     app.register_blueprint(blueprint)
-    listed = (views_runs, views_retry, views_review, views_log, views_events, views_errors)
+    listed = (views_runs, views_retry, views_review, views_log, views_events, views_hooks, views_errors)
     for module in (views_connections, views_crm, views_disconnect, *listed):
         app.register_blueprint(module.blueprint)
 
@@ -39,9 +40,9 @@ def install(app: Flask) -> None:
 @blueprint.get("/", endpoint="overview")
 def home() -> str:
     """What needs a person first, then how the records stand, then connections and the latest runs."""
-    desk = shell.workspace_id()
+    desk, now = shell.workspace_id(), shell.parts().tools.clock()
     with shell.parts().database.reading() as session:
-        found = [views_runs.with_pace(session, one) for one in standing.of_workspace(session, desk)]
+        found = [views_runs.with_pace(session, one) for one in standing.of_workspace(session, desk, now)]
         latest = overview.run_page(session, desk, RunFilter(), limit=_LATEST).items
     return render_template(
         "pages/overview.html",

@@ -20,7 +20,7 @@ _WORDS = {
     503: ("The database does not answer", "Nothing is lost. Load the page again in a moment."),
 }
 #: Pages that belong to another entry of the navigation than their own.
-_WITHIN = dict.fromkeys(("connect", "plan", "disconnect"), "connections")
+_WITHIN = dict.fromkeys(("connect", "plan", "disconnect", "hooks"), "connections")
 _BROKEN = ("Something went wrong on our side", "It is in the log under the reference below. Nothing is lost.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
 
 from flask import current_app, url_for
@@ -15,7 +16,8 @@ from connector.store.overview import Health
 from connector.store.runs import Run
 from connector.store.workspaces import Workspace
 from connector.sync.waiting import side_in_trouble
-from connector.web import error_registry, present
+from connector.web import error_registry, listening, present
+from connector.web.listening import Listening
 from connector.web.pace import Pace
 
 _NOTHING = Health()
@@ -30,6 +32,12 @@ class Standing(NamedTuple):
     health: Health
     active: Run | None
     pace: Pace | None = None
+    listening: Listening | None = None
+
+    @property
+    def hearing(self) -> present.Status | None:
+        """How its webhooks stand."""
+        return self.listening.status if self.listening and self.usable else None
 
     @property
     def under_way(self) -> str:
@@ -72,8 +80,8 @@ class Need(NamedTuple):
     label: str
 
 
-def of_workspace(session: Session, workspace_id: str) -> list[Standing]:
-    """Every connection of the workspace, those that were disconnected last."""
+def of_workspace(session: Session, workspace_id: str, now: datetime | None = None) -> list[Standing]:
+    """Every connection of the workspace, those that were disconnected last; how it hears, where ``now``."""
     health, waiting = overview.health(session, workspace_id), reviews.waiting(session, workspace_id)
     active = overview.active_runs(session, workspace_id)
     found = [
@@ -83,6 +91,7 @@ def of_workspace(session: Session, workspace_id: str) -> list[Standing]:
             present.connection_status(one),
             replace(health.get(one.id, _NOTHING), review=waiting.get(one.id, 0)),
             active.get(one.id),
+            listening=listening.of(session, one, now) if now is not None else None,
         )
         for one in connections.of_workspace(session, workspace_id)
     ]
@@ -95,6 +104,7 @@ def needs(workspace: Workspace, found: Sequence[Standing], latest: Sequence[Run]
         *_shut_out(workspace),
         *_lost(found),
         *_stopped(found, latest),
+        *_unheard(found),
         *_failing(found, latest),
         *_undecided(found),
     ]
@@ -132,6 +142,20 @@ def _stopped(found: Sequence[Standing], latest: Sequence[Run]) -> Iterator[Need]
             link = url_for("runs.show", run_id=last.id)
             title = f"{one.title}: {present.run_name(last)} stopped"
             yield Need("bad", "failed", title, f"{known.title}. {known.todo}", link, "Look at it")
+
+
+def _unheard(found: Sequence[Standing]) -> Iterator[Need]:
+    for one in found:
+        for trouble in one.listening.troubles if one.listening else ():
+            shape = "failed" if trouble.tone == "bad" else "waiting"
+            link = url_for("hooks.show", id_=one.connection.id)
+            yield Need(
+                trouble.tone, shape, f"{one.title}: {_small(trouble.title)}", trouble.text, link, "Look at it"
+            )
+
+
+def _small(title: str) -> str:
+    return title[:1].lower() + title[1:]
 
 
 def _failing(found: Sequence[Standing], latest: Sequence[Run]) -> Iterator[Need]:

@@ -19,7 +19,7 @@ blueprint = access.protect(Blueprint("connections", __name__))
 def listing() -> str:
     """Every connection, with what can be done about it."""
     with shell.parts().database.reading() as session:
-        known = standing.of_workspace(session, shell.workspace_id())
+        known = standing.of_workspace(session, shell.workspace_id(), shell.parts().tools.clock())
         found = [views_runs.with_pace(session, one) for one in known]
     return render_template("pages/connections.html", standings=found, connect=standing.connect_link)
 
@@ -29,7 +29,7 @@ def show(id_: str) -> str:
     """One connection: how it stands, how it has access, and what it may read on Whop."""
     one = found_or_404(id_)
     with shell.parts().database.reading() as session:
-        found = standing.of_workspace(session, one.workspace_id)
+        found = standing.of_workspace(session, one.workspace_id, shell.parts().tools.clock())
     return render_template(
         "pages/connection.html",
         standing=next(each for each in found if each.connection.id == one.id),

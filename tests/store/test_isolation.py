@@ -41,6 +41,7 @@ from connector.store import (
     runs,
     sales,
     sharing,
+    silence,
     workspaces,
 )
 from connector.store.audit import NewEvent
@@ -201,6 +202,8 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "eventbook.flow": lambda s, w, a: eventbook.flow(s, w, a.home.connection_id).waiting,
     "eventbook.count_parked": lambda s, w, _: eventbook.count_parked(s, w),
     "eventbook.durations": lambda s, w, a: len(eventbook.durations(s, w, a.home.connection_id)),
+    "eventbook.taken": lambda s, w, a: eventbook.taken(s, w, a.home.connection_id, NOW - MINUTE),
+    "silence.untold": lambda s, w, a: silence.untold(s, w, "ended-connection", NOW - MINUTE * 60 * 24).count,
     "inbox.settle": lambda s, w, a: inbox.settle(s, w, [a.event_row], "done", now=NOW),
     "inbox.put_off": lambda s, w, a: inbox.put_off(s, w, [a.event_row], NOW + MINUTE),
     "inbox.fail": lambda s, w, a: inbox.fail(s, w, a.event_row, {}, due_at=None),
@@ -478,6 +481,7 @@ def workspace_a(database: Database) -> World:
         runs.pause_idle(session, "workspace-of-a", "paused-connection")
         ended = runs.lease(session, "ended-run-of-a", owner="worker-1", now=NOW, until=NOW + MINUTE)
         assert ended is not None
+        add_untold(session, ended)
         runs.finish(session, ended, owner="worker-1", status="success", now=NOW)
     add_event(database, an_event(home, body=b"of-a"))
     with database.transaction() as session:
@@ -522,6 +526,16 @@ def workspace_a(database: Database) -> World:
     assert link.id is not None
     assert event.id is not None
     return World(home, run.number, link.id, event.id, waiting, decided)
+
+
+def add_untold(session: Session, run: runs.Run) -> None:
+    """A change that a sync brought, and that no event told."""
+    ref = Ref("whop", "product", "prod-of-a")
+    runs.log(session, run, [an_outcome(ref=ref)], NOW)
+    row = {"workspace_id": run.workspace_id, "connection_id": run.connection_id, "source": "whop"}
+    row |= {"kind": ref.kind, "source_id": ref.id, "object": "person", "state": "linked"}
+    row |= {"generation": 0, "source_updated_at": "2026-03-02T08:00:00.000Z"}
+    session.execute(metadata.tables["link"].insert(), [row])
 
 
 def share_person(database: Database, other: Home) -> None:

@@ -165,6 +165,10 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         "then": "keep",
         "number": "0",
         "typed": "",
+        "secret_id": "secret-1",
+        "secret": "ws_0123456789abcdef",
+        "scheme": "standard",
+        **dict.fromkeys(("by", "others"), "us"),
     }
 
 

@@ -1,0 +1,96 @@
+"""Changes that a sync brought and that no event had told: is anybody silent who should speak?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, select
+
+from connector.store.db import Session
+from connector.store.models import event_inbox, link, sync_log_entry, sync_run
+
+_RUNS = 5
+_ENTRIES = 500
+_IN_TIME = timedelta(minutes=5)
+"""So long an event may take: a change that a sync found sooner was no miss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """How many changes, of those that the latest syncs brought, no event told; when the last was."""
+
+    count: int = 0
+    last_at: datetime | None = None
+
+
+def untold(session: Session, workspace_id: str, connection_id: str, since: datetime) -> Untold:
+    """Looks at the latest few syncs that ended after ``since``, and at records that say when they changed.
+
+    A change from before ``since``, when nobody listened yet, is none.
+    """
+    runs = (
+        select(sync_run.c.number)
+        .where(
+            sync_run.c.connection_id == connection_id,
+            sync_run.c.workspace_id == workspace_id,
+            sync_run.c.type.in_(("full", "incremental")),
+            sync_run.c.ended_at >= since,
+        )
+        .order_by(sync_run.c.number.desc())
+        .limit(_RUNS)
+    )
+    numbers = list(session.execute(runs).scalars())
+    recent = (
+        select(sync_log_entry)
+        .where(
+            sync_log_entry.c.run.in_(numbers),
+            sync_log_entry.c.workspace_id == workspace_id,
+            sync_log_entry.c.result.in_(("created", "updated")),
+        )
+        .order_by(sync_log_entry.c.id.desc())
+        .limit(_ENTRIES)
+        .subquery()
+    )
+    same = ("source_id", "kind", "object", "workspace_id")
+    brought = (
+        select(link.c.source_id, link.c.source_updated_at, recent.c.created_at)
+        .join(link, and_(*(link.c[name] == recent.c[name] for name in same)))
+        .where(link.c.connection_id == connection_id, link.c.source_updated_at.is_not(None))
+    )
+    changes = dict(_late(session.execute(brought), since)) if numbers else {}
+    told = _told(session, workspace_id, connection_id, changes)
+    silent = [at for id_, at in changes.items() if id_ not in told or told[id_] < at]
+    return Untold(len(silent), max(silent, default=None))
+
+
+def _late(rows: Iterable[Any], since: datetime) -> Iterable[tuple[str, datetime]]:
+    for source_id, changed, found_at in rows:
+        at = _moment(changed)
+        if at is not None and at >= since and found_at - at > _IN_TIME:
+            yield source_id, at
+
+
+def _told(
+    session: Session, workspace_id: str, connection_id: str, changes: dict[str, datetime]
+) -> dict[str, datetime]:
+    """Record → when the last event about it came. Clocks may differ a little."""
+    query = select(event_inbox.c.source_id, event_inbox.c.received_at).where(
+        event_inbox.c.source_id.in_(list(changes)),
+        event_inbox.c.workspace_id == workspace_id,
+        event_inbox.c.connection_id == connection_id,
+    )
+    found: dict[str, datetime] = {}
+    for source_id, at in session.execute(query):
+        found[source_id] = max(at + _IN_TIME, found.get(source_id, at))
+    return found
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
