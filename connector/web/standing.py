@@ -45,7 +45,9 @@ class Standing(NamedTuple):
         side = side_in_trouble(self.active) if self.active else None
         if side:
             return "waits for Twenty" if side == "crm" else "waits for Whop"
-        return "is under way" if self.active else ""
+        if self.active is None:
+            return ""
+        return "is paused" if self.active.status == "paused" else "is under way"
 
     @property
     def usable(self) -> bool:

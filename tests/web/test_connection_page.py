@@ -145,6 +145,7 @@ def test_a_sync_that_waits_for_access_says_why_and_offers_to_reconnect(at_desk: 
     assert "a sync reads everything from the beginning" in page
     assert f'href="/connect/whop?connection={one.id}">Reconnect' in page
     assert "Resume" not in page
+    assert "A sync</a> is paused" in at_desk.page("/connections")
 
 
 def test_a_sync_that_another_took_over_says_so(at_desk: Desk) -> None:
