@@ -26,7 +26,8 @@ class Told:
     None for what has no record here; an old ``user.*`` event is about a user. ``record`` is what the body
     says of it, or ``problem`` why that cannot be read. A ``complete`` record is all that a read by id would
     give, with its time of change; any other only tells that the record changed. ``is_deleted``: the body
-    shows what is not there any more.
+    shows what is not there any more. ``sought`` is another id by which the record may be fetched, many at a
+    time where the source allows that.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Told:
     problem: RecordError | None = None
     complete: bool = False
     is_deleted: bool = False
+    sought: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

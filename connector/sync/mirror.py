@@ -14,7 +14,7 @@ import structlog
 
 from connector.core.outcomes import Result, as_json, sum_of
 from connector.errors import ConnectorError, RefusedError, SchemaError, TryLaterError
-from connector.ports import Lane
+from connector.ports import Lane, Writer
 from connector.store import connections, links, runs, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Session
@@ -114,14 +114,18 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     return False
 
 
-def open_scope(tools: Tools, run: runs.Run, owner: str) -> Scope:
-    """One job's view of a run whose lease ``owner`` holds. Raises the run-level errors of the ports."""
+def open_scope(tools: Tools, run: runs.Run, owner: str, writer: Writer | None = None) -> Scope:
+    """One job's view of a run whose lease ``owner`` holds. Raises the run-level errors of the ports.
+
+    A ``writer`` of the run's lane that this job has opened already is not opened again.
+    """
     with tools.database.reading() as session:
         workspace = workspaces.get(session, run.workspace_id)
         connection = connections.get(session, run.workspace_id, run.connection_id)
     known = workspace.batch_known(tools.clock())
-    writer = modelling.open_writer(tools, replace(workspace, batch_cap=known), LANES[run.type])
-    reader = leaving.UNREAD if run.type == "undo" else tools.open_reader(connection)
+    lane = LANES[run.type]
+    writer = writer or modelling.open_writer(tools, replace(workspace, batch_cap=known), lane)
+    reader = leaving.UNREAD if run.type == "undo" else tools.open_reader(connection, lane)
     if run.mapping_version is None:
         run = _begin(tools, run, owner)
     return Scope(

@@ -53,7 +53,12 @@ def follow(scope: Scope, mapping: Mapping, items: Sequence[Item], bring_in: Brin
 
 
 def _dead(scope: Scope, rule: LinkRule, ids: set[str]) -> list[str]:
-    """Those that are not in the CRM any more, not even in its bin; what this run made is not asked for."""
+    """Those that are not in the CRM any more, not even in its bin.
+
+    What this run made is not asked for, and what it saw not a second time: a job lasts seconds, and a
+    contact that goes meanwhile is found out by the refusal of the request.
+    """
+    ids = ids - scope.alive
     with scope.database.reading() as session:
         sure = sharing.written_by(
             session, scope.run.workspace_id, rule.spec.target or "", list(ids), scope.run.number
@@ -62,7 +67,9 @@ def _dead(scope: Scope, rule: LinkRule, ids: set[str]) -> list[str]:
         return []
     seeks = [Seek(Ref(rule.spec.target or "", rule.kind, id_), id_, ()) for id_ in sorted(ids - sure)]
     found = scope.writer.look(_mapping_of(scope, rule), seeks)
-    return [ref.id for ref, one in found.items() if one.by_id is None]
+    dead = [ref.id for ref, one in found.items() if one.by_id is None]
+    scope.alive |= ids - set(dead)
+    return dead
 
 
 def _mapping_of(scope: Scope, rule: LinkRule) -> Mapping:

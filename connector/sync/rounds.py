@@ -8,25 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 import structlog
 
 from connector.core import mapping as core
-from connector.core.events import Told, Work, newest, wait_after
+from connector.core.events import Told, newest
 from connector.core.notes import iso
-from connector.core.outcomes import Outcome, Result, as_json
+from connector.core.outcomes import Outcome, Result
 from connector.core.records import AbsentRecord, BadRecord, Page, Ref, SourceRecord
 from connector.core.sales import Sale, sale
 from connector.errors import ConnectorError, RecordError, TryLaterError
-from connector.store import inbox, links
+from connector.store import links
 from connector.store.inbox import InboxEvent
 from connector.sync import noting, selling, steps
+from connector.sync.endings import Endings
 from connector.sync.scope import Scope
 
 log = structlog.get_logger(__name__)
-
-_NEXT_ROUND = timedelta(seconds=0.5)
 
 Item = SourceRecord | BadRecord | AbsentRecord
 
@@ -39,6 +37,7 @@ class _Round:
     """
 
     scope: Scope
+    endings: Endings
     of: dict[Ref, list[InboxEvent]] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
     tells: dict[int, Told] = field(default_factory=dict)
@@ -55,15 +54,25 @@ def take(scope: Scope, events: Sequence[InboxEvent]) -> None:
     Raises TryLaterError and the run-level errors of the ports; the events that were not settled by then are
     pending still.
     """
-    round_ = _Round(scope)
+    round_ = _Round(scope, Endings(scope))
+    try:
+        _take(round_, events)
+    except ConnectorError:
+        round_.endings.write_down()
+        raise
+
+
+def _take(round_: _Round, events: Sequence[InboxEvent]) -> None:
     for event in events:
         _understand(round_, event)
     dirty = _keep_sales(round_)
-    for mapping in scope.mappings:
+    round_.endings.write_down()
+    for mapping in round_.scope.mappings:
         told = [one for one in round_.told if one.ref is not None and one.ref.kind == mapping.kind]
         owing = dirty if mapping.kind == selling.PARENT else {}
         if told or owing:
             _bring(round_, mapping, told, owing)
+            round_.endings.write_down()
 
 
 def _understand(round_: _Round, event: InboxEvent) -> None:
@@ -71,12 +80,11 @@ def _understand(round_: _Round, event: InboxEvent) -> None:
     try:
         told = round_.scope.reader.told(event.body)
     except RecordError as error:
-        _fail(round_.scope, [event], error, parked=True)
+        round_.endings.fail([event], error, parked=True)
         return
     kinds = {mapping.kind for mapping in round_.scope.mappings} | set(round_.scope.kept)
     if told.ref is None or told.ref.kind not in kinds:
-        reason = "unknown" if told.ref is None else "not_mapped"
-        _settle(round_.scope, [event], "ignored", reason)
+        round_.endings.end([event], "ignored", "unknown" if told.ref is None else "not_mapped")
         return
     round_.told.append(told)
     round_.tells[event.id or 0] = told
@@ -116,14 +124,13 @@ def _kept(round_: _Round, kind: str, told: Sequence[Told]) -> list[Sale]:
 
 
 def _owed(round_: _Round, kept: Sequence[Sale], refs: Sequence[Ref]) -> dict[Ref, None]:
-    scope = round_.scope
     memberships = {one.payment_id: one.membership_id for one in kept if one.kind == "payment"}
     of = {one.id: memberships.get(one.payment_id) for one in kept}
     dirty: dict[Ref, None] = {}
     for ref in dict.fromkeys(refs):
         events, owner = round_.of.pop(ref, []), of.get(ref.id)
         if owner is None:
-            _settle(scope, events, "done", None if ref.id in of else "gone")
+            round_.endings.end(events, "done", None if ref.id in of else "gone")
         else:
             parent = Ref(ref.source, selling.PARENT, owner)
             round_.of.setdefault(parent, []).extend(events)
@@ -140,7 +147,8 @@ def _bring(round_: _Round, mapping: core.Mapping, told: Sequence[Told], owing: M
         if ref not in work.use:
             work.read[ref] = None
             work.stale.pop(ref, None)
-    records = _records(scope, mapping, work)
+    sought = {one.ref: one.sought for one in told if one.ref is not None and one.sought}
+    records = [*work.use.values(), *_fetched(scope, mapping.kind, work.read, sought)]
     round_.learn(records)
     done: dict[Ref, str | None] = dict.fromkeys(work.stale, "stale")
     for ref, outcome in _process(scope, mapping, records).items():
@@ -153,14 +161,11 @@ def _end(round_: _Round, mapping: core.Mapping, done: Mapping[Ref, str | None]) 
     """The events of records that are in line leave their notes, and are done."""
     ended = [(ref, event) for ref in done for event in round_.of.get(ref, ())]
     failed = noting.leave(round_.scope, mapping, [_happened(round_, ref, event) for ref, event in ended])
-    through: dict[str | None, list[InboxEvent]] = {}
     for ref, event in ended:
         if (error := failed.get(event.id or 0)) is not None:
-            _fail(round_.scope, [event], error)
+            round_.endings.fail([event], error)
         else:
-            through.setdefault(done[ref], []).append(event)
-    for reason, events in through.items():
-        _settle(round_.scope, events, "done", reason)
+            round_.endings.end([event], "done", done[ref])
 
 
 def _happened(round_: _Round, ref: Ref, event: InboxEvent) -> noting.Happened:
@@ -177,15 +182,17 @@ def _known(scope: Scope, mapping: core.Mapping, refs: Sequence[Ref]) -> dict[Ref
     return {ref: link.source_updated_at for ref, link in found.items() if link.source_updated_at}
 
 
-def _records(scope: Scope, mapping: core.Mapping, work: Work) -> list[Item]:
-    return [*work.use.values(), *_fetched(scope, mapping.kind, work.read)]
-
-
-def _fetched(scope: Scope, kind: str, refs: Iterable[Ref]) -> list[Item]:
-    """These records as they are on Whop now."""
-    wanted = list(refs)
-    found = scope.reader.fetch(kind, [ref.id for ref in wanted]) if wanted else {}
-    return [found.get(ref.id) or AbsentRecord(ref) for ref in wanted]
+def _fetched(
+    scope: Scope, kind: str, refs: Iterable[Ref], sought: Mapping[Ref, str] | None = None
+) -> list[Item]:
+    """These records as they are on Whop now; by the id in ``sought`` where that finds the same record."""
+    wanted, others = list(refs), sought or {}
+    if not wanted:
+        return []
+    many = scope.reader.fetch(kind, [others[ref] for ref in wanted if ref in others])
+    found = {record.ref: record for record in many.values()}
+    single = scope.reader.fetch(kind, [ref.id for ref in wanted if ref not in found])
+    return [found.get(ref) or single.get(ref.id) or AbsentRecord(ref) for ref in wanted]
 
 
 def _process(scope: Scope, mapping: core.Mapping, records: Sequence[Item]) -> dict[Ref, Outcome | None]:
@@ -236,49 +243,9 @@ def _defect(mapping: core.Mapping, ref: Ref, error: Exception) -> Outcome:
 
 def _is_through(round_: _Round, ref: Ref, outcome: Outcome | None) -> bool:
     """Whether a record is in line, and its events are done with it; otherwise they go its way."""
-    events, scope = round_.of.get(ref, []), round_.scope
-    if not events:  # a parent that was brought in on the way
-        return False
+    events = round_.of.get(ref, [])  # none: a parent that was brought in on the way
     if outcome is None:
-        with scope.database.transaction() as session:
-            due_at = scope.clock() + _NEXT_ROUND
-            inbox.put_off(session, scope.run.workspace_id, _ids(events), due_at)
+        round_.endings.put_off(events)
     elif outcome.error is not None:
-        _fail(scope, events, outcome.error)
-    else:
-        return True
-    return False
-
-
-def _settle(scope: Scope, events: Iterable[InboxEvent], state: inbox.Settled, reason: str | None) -> None:
-    ids = _ids(events)
-    if ids:
-        with scope.database.transaction() as session:
-            inbox.settle(
-                session,
-                scope.run.workspace_id,
-                ids,
-                state,
-                now=scope.clock(),
-                run=scope.run.number,
-                reason=reason,
-            )
-
-
-def _fail(scope: Scope, events: Iterable[InboxEvent], error: ConnectorError, *, parked: bool = False) -> None:
-    now, told = scope.clock(), as_json(error) or {}
-    with scope.database.transaction() as session:
-        for event in events:
-            due_at = None if parked else _due(now, event.attempts + 1)
-            inbox.fail(
-                session, scope.run.workspace_id, event.id or 0, told, due_at=due_at, run=scope.run.number
-            )
-
-
-def _due(now: datetime, failures: int) -> datetime | None:
-    wait = wait_after(failures)
-    return None if wait is None else now + timedelta(seconds=wait)
-
-
-def _ids(events: Iterable[InboxEvent]) -> list[int]:
-    return [event.id for event in events if event.id is not None]
+        round_.endings.fail(events, outcome.error)
+    return bool(events) and outcome is not None and outcome.error is None

@@ -50,7 +50,8 @@ class Scope:
     ``returning``: a record may come more than once, as in a run of events. ``outcomes`` has what became of
     each record last, where somebody asks. ``sales_known``: every payment of the connection was read once.
     ``kept`` are the kinds that are kept for what they add up to. ``tries``: the jobs in a row, before this
-    one, that got nowhere. ``noter`` leaves notes, in a run of events.
+    one, that got nowhere. ``noter`` leaves notes, in a run of events. ``alive`` are the CRM records of others
+    that this job has seen to be there.
     """
 
     database: Database
@@ -69,6 +70,7 @@ class Scope:
     kept: tuple[str, ...] = ()
     tries: int = 0
     noter: Noter | None = None
+    alive: set[str] = field(default_factory=set)
 
     def claims(self, mapping: Mapping) -> Claimed:
         """What this run claims when it writes records of this mapping."""

@@ -22,6 +22,12 @@ class OpenSchema(Protocol):
     def __call__(self, workspace: Workspace, admin_id: str | None = None) -> SchemaKeeper: ...
 
 
+class OpenReader(Protocol):
+    """A reader of a connection, whose requests go ahead of those of lower lanes."""
+
+    def __call__(self, connection: Connection, lane: Lane = "full") -> Reader: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a run is done with. The openers make an adapter from a row and its sealed credential.
@@ -37,7 +43,7 @@ class Tools:
     clock: Clock
     queue: JobQueue
     block_pages: int
-    open_reader: Callable[[Connection], Reader]
+    open_reader: OpenReader
     open_writer: Callable[[Workspace, Lane], Writer]
     open_noter: Callable[[Workspace, Lane], Noter]
     open_schema: OpenSchema

@@ -50,16 +50,21 @@ class Together(Generic[T]):
         self._waiting: list[_Waiting[T]] = []
         self._list, self._turn = threading.Lock(), threading.Lock()
 
-    def __call__(self, item: T) -> None:
-        """Returns when the item is committed. Raises Unavailable where it, and those beside it, were not."""
+    def __call__(self, item: T) -> bool:
+        """Returns when the item is committed: True to one of those who share the commit.
+
+        Raises Unavailable where it, and those beside it, were not.
+        """
         mine = _Waiting(item)
         with self._list:
             self._waiting.append(mine)
         with self._turn:
-            if not mine.done:
+            leads = not mine.done
+            if leads:
                 self._commit_all()
         if mine.error is not None:
             raise mine.error
+        return leads
 
     def _commit_all(self) -> None:
         with self._list:

@@ -88,7 +88,7 @@ def _read(raw: bytes, secrets: Sequence[Secret]) -> tuple[Signed, Envelope]:
 
 def _keep(raw: bytes, signed: Signed, found: Envelope, taking: Sequence[Hook]) -> ResponseReturnValue:
     now = _parts().tools.clock()
-    _intake().keep(
+    leads = _intake().keep(
         [
             InboxEvent(
                 workspace_id=hook.workspace_id,
@@ -107,7 +107,8 @@ def _keep(raw: bytes, signed: Signed, found: Envelope, taking: Sequence[Hook]) -
             for hook in taking
         ]
     )
-    _parts().bell.ring_once("drain", "webhooks")
+    if leads:  # one ring for a commit; it is heard for all
+        _parts().bell.ring_once("drain", "webhooks")
     return _TAKEN
 
 

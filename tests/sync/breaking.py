@@ -124,7 +124,7 @@ def breakable(scene: Scene, fate: Fate) -> Tools:
     """The scene's tools with a seam at every commit, request and ring."""
     parts, tools = scene.parts, scene.tools
 
-    def reader(_connection: Connection) -> Reader:
+    def reader(_connection: Connection, _lane: Lane = "full") -> Reader:
         url = parts.settings.whop_api_url
         session = parts.door.session(url, headers=headers(scene.whop_key))
         seamed = BreakableSession(session, fate, BEFORE_WHOP, AFTER_WHOP)
@@ -174,7 +174,10 @@ class LateReader:
 
 def with_late(tools: Tools, late: Collection[str]) -> Tools:
     """The tools with a reader that lists these records too late."""
-    return replace(tools, open_reader=lambda connection: LateReader(tools.open_reader(connection), late))
+    return replace(
+        tools,
+        open_reader=lambda connection, lane="full": LateReader(tools.open_reader(connection, lane), late),
+    )
 
 
 class ChangedReader(LateReader):
@@ -201,4 +204,6 @@ def _changed(record: Any) -> Any:
 
 def with_changes(tools: Tools) -> Tools:
     """The tools with a reader whose every record has changed."""
-    return replace(tools, open_reader=lambda connection: ChangedReader(tools.open_reader(connection)))
+    return replace(
+        tools, open_reader=lambda connection, lane="full": ChangedReader(tools.open_reader(connection, lane))
+    )

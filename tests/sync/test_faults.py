@@ -439,7 +439,7 @@ def test_a_lasting_defect_ends_the_run_and_is_told(scene: Scene) -> None:
 
 @on_sqlite
 def test_a_secret_that_does_not_open_fails_the_run_at_once(scene: Scene) -> None:
-    def locked(_connection: object) -> Any:
+    def locked(_connection: object, _lane: str) -> Any:
         raise VaultError("The key of this secret is missing.")
 
     run = scene.sync(wrap=lambda tools: replace(tools, open_reader=locked))

@@ -449,7 +449,7 @@ class Repeating:
 @on_sqlite
 def test_a_record_on_two_pages_is_written_once_and_told_as_duplicate(scene: Scene) -> None:
     def repeated(tools: Tools) -> Tools:
-        return replace(tools, block_pages=50, open_reader=lambda one: Repeating(paged(one)))
+        return replace(tools, block_pages=50, open_reader=lambda one, _lane: Repeating(paged(one)))
 
     def paged(connection: Any) -> Reader:
         reader = scene.parts.openers.reader(connection)

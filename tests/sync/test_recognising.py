@@ -355,7 +355,7 @@ class Two:
         self.scene.connection = which
 
         def reading(tools: Tools) -> Tools:
-            return replace(tools, open_reader=lambda one: self._reader(tools, one, username))
+            return replace(tools, open_reader=lambda one, _lane: self._reader(tools, one, username))
 
         return self.scene.sync(wrap=reading)
 

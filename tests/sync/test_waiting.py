@@ -52,7 +52,7 @@ def try_again(scene: Scene, run: Run, tools: Tools | None = None) -> Run:
 
 
 def without_whop(scene: Scene) -> Tools:
-    def reader(_connection: Any) -> Any:
+    def reader(_connection: Any, _lane: str = "full") -> Any:
         raise AssertionError("Whop was read for a CRM that is down")
 
     return replace(scene.tools, open_reader=reader)

@@ -58,6 +58,7 @@ def told(body: object, withheld: Mapping[str, frozenset[str]] | None = None) -> 
         problem=problem,
         complete=record is not None and _is_complete(record, data),
         is_deleted=name.endswith(".deleted") or data.get("deleted") is True,
+        sought=_user_of(record) if record is not None and record.ref.kind == "member" else None,
     )
 
 
@@ -101,6 +102,13 @@ def _company(body: Mapping[str, Any], data: Mapping[str, Any], record: SourceRec
     if named is not None and of_record is not None and named != of_record:
         raise bad_value("account_id", f"{named}, the company of the event", of_record)
     return _id_or_none(named if named is not None else of_record)
+
+
+def _user_of(member: SourceRecord) -> str | None:
+    """Members are read a hundred at a time by the ids of their users."""
+    user = member.fields.get("user")
+    id_ = user.get("id") if isinstance(user, Mapping) else None
+    return id_ if is_id(id_) and id_.startswith("user_") else None
 
 
 def _id_or_none(value: object) -> str | None:
