@@ -87,6 +87,8 @@ _OBJECTS: Final[Mapping[str, tuple[str, str]]] = {
     "person": ("Person", "People"),
     "opportunity": ("Opportunity", "Opportunities"),
     "company": ("Company", "Companies"),
+    "note": ("Note", "Notes"),
+    "task": ("Task", "Tasks"),
 }
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _LONG: Final = 300

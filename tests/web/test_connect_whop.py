@@ -59,7 +59,8 @@ def test_the_first_page_names_each_permission_and_what_it_is_for(site: Site, bro
     for scope in site.parts.desk.asked:
         assert scope in text
     assert "See your members&#39; e-mail addresses" in text
-    assert "payment:dispute:read" not in text
+    assert "becomes a task in Twenty, due when Whop wants your evidence" in text
+    assert "plan:basic:read" not in text
     assert "Connect Whop</button>" in text
 
 
