@@ -125,8 +125,8 @@ def report_bad(report: Report, count: int, parts: Parts, set_up: Stage) -> None:
         results = [result for batch in _batches(writes) for result in writer.apply(mapping, batch)]
         extra = _requests(parts, set_up) - before - math.ceil(count / _BATCH)
         report.add(f"one record with {trouble.name}: extra requests", extra, "requests", ("<=", 20))
-        written = sum(result.error is None for result in results)
-        report.add(f"one record with {trouble.name}: written", written, "records", ("==", count - 1))
+        written = sum(result.error is None and not result.left_out for result in results)
+        report.add(f"one record with {trouble.name}: written whole", written, "records", ("==", count - 1))
 
 
 def _troubles(parts: Parts, workspace: Workspace, person: Mapping, gone: str) -> Iterator[Trouble]:
