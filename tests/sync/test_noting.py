@@ -216,6 +216,18 @@ def test_what_a_person_deleted_stays_deleted(synced: Scene) -> None:
     assert (notes(synced), notes(synced, "tasks")) == ([], [])
 
 
+def test_what_a_person_destroyed_is_not_made_anew(synced: Scene) -> None:
+    """Twenty knows nothing of it any more; we do."""
+    told = happen(synced, "fail", a_member_of(synced, status="active")["id"])
+    take_in(synced, told)
+    for of, row in (("Note", note(synced)), ("Task", note(synced, "tasks"))):
+        synced.crm(f"mutation($id:UUID!){{destroy{of}(id:$id){{id}}}}", id=row["id"])
+
+    take_in(synced, told)
+
+    assert (synced.rows("notes"), synced.rows("tasks")) == ([], [])
+
+
 # --- only what is new
 
 
