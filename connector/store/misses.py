@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, not_, or_, select, update
 
 from connector.store.db import Session, insert_new, many
 from connector.store.models import event_inbox, missed_delivery
 
 _MOST_WANTED = 2_000
+_IN_VAIN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,12 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """How many never arrived in the last 30 days, and how many of them did after all."""
+    """How many never arrived in the last 30 days, how many did after all, and how many are lost: asked for
+    again and again in vain, with no full sync since that would have brought what they told."""
 
     found: int = 0
     recovered: int = 0
-
-    @property
-    def lost(self) -> int:
-        """How many are still missing."""
-        return self.found - self.recovered
+    lost: int = 0
 
 
 def arrived(session: Session, workspace_id: str, connection_id: str, event_ids: Sequence[str]) -> set[str]:
@@ -93,11 +91,19 @@ def prune(session: Session, workspace_id: str, connection_id: str, before: datet
     return session.execute(delete(missed_delivery).where(*here)).rowcount
 
 
-def count(session: Session, workspace_id: str, connection_id: str) -> Missed:
-    """How many there are, and how many arrived after all."""
-    query = select(func.count(), func.count(missed_delivery.c.recovered_at))
-    row = session.execute(query.where(*_of(workspace_id, connection_id))).one()
-    return Missed(row[0], row[1])
+def count(session: Session, workspace_id: str, connection_id: str, *, healed: datetime | None) -> Missed:
+    """How they stand; ``healed`` is when the last full sync began that came to its end."""
+    there = exists().where(
+        event_inbox.c.event_id == missed_delivery.c.event_id,
+        event_inbox.c.connection_id == missed_delivery.c.connection_id,
+    )
+    came = or_(missed_delivery.c.recovered_at.is_not(None), there)
+    lost = and_(not_(came), missed_delivery.c.asked >= _IN_VAIN)
+    if healed is not None:
+        lost = and_(lost, missed_delivery.c.sent_at > healed)
+    counted = (func.count(), *(func.sum(case((each, 1), else_=0)) for each in (came, lost)))
+    row = session.execute(select(*counted).where(*_of(workspace_id, connection_id))).one()
+    return Missed(row[0], int(row[1] or 0), int(row[2] or 0))
 
 
 def _of(workspace_id: str, connection_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 
 from connector.core.hooking import SourceHook
 from connector.store.db import Session, insert_new
-from connector.store.models import connection, registration
+from connector.store.models import connection, registration, sync_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,13 @@ class Registration:
 
 def due(session: Session, now: datetime) -> list[tuple[str, str]]:
     """(workspace, connection) of every webhook to be looked after now, over all workspaces; connections that
-    could have one and are not known here yet come first."""
-    able = and_(connection.c.status == "active", connection.c.auth == "api_key")
+    could have one and are not known here yet come first. Before its first sync a connection has none: nobody
+    has agreed yet to what events would make in the CRM.
+    """
+    agreed = exists().where(
+        sync_run.c.connection_id == connection.c.id, sync_run.c.type.in_(("full", "incremental"))
+    )
+    able = and_(connection.c.status == "active", connection.c.auth == "api_key", agreed)
     known = exists().where(registration.c.connection_id == connection.c.id)
     new = select(connection.c.workspace_id, connection.c.id).where(able, ~known)
     old = (

@@ -20,7 +20,7 @@ from connector.core.outcomes import as_json
 from connector.errors import ConnectorError, RefusedError, TryLaterError
 from connector.ports import Clock
 from connector.ports.hooks import HookKeeper, MadeHook
-from connector.store import audit, connections, hooks, registrations
+from connector.store import audit, connections, hooks, overview, registrations
 from connector.store.audit import NewEvent
 from connector.store.connections import Connection
 from connector.store.db import Database, Session
@@ -199,6 +199,14 @@ def _opened(desk: HookDesk, connection: Connection) -> HookKeeper:
             f"Whop cannot deliver to {desk.public_url}: it takes public https addresses only.",
             code="webhook_address",
             remedy="Put the connector under a public https address and name it in PUBLIC_URL.",
+        )
+    with desk.database.reading() as session:
+        agreed = overview.ever_synced(session, connection.workspace_id, connection.id)
+    if not agreed:
+        raise RefusedError(
+            "No sync has begun yet, so nobody has agreed to what events would make in the CRM.",
+            code="hook_early",
+            remedy="Start the first sync.",
         )
     return desk.open_keeper(connection)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from connector.store import drains, eventbook, hooks, misses, registrations, silence
+from connector.store import drains, eventbook, hooks, misses, overview, registrations, silence
 from connector.store.connections import Connection
 from connector.store.db import Session
 from connector.store.eventbook import Flow
@@ -46,7 +46,9 @@ class Trouble(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """What is known of one connection's webhooks. ``registration`` is None where nobody looks after one."""
+    """What is known of one connection's webhooks. ``registration`` is None where nobody looks after one,
+    ``agreed`` false before the first sync: until then nothing may be written to the CRM.
+    """
 
     now: datetime
     connected: bool
@@ -56,6 +58,7 @@ class Listening:
     refused: Sequence[tuple[str, int, RefusalCount]]
     stopped: Mapping[str, Any] | None
     missed: Missed
+    agreed: bool
     untold: Untold = field(default=Untold())
 
     @property
@@ -117,6 +120,7 @@ def of(session: Session, one: Connection, now: datetime) -> Listening:
     drained = drains.get(session, *ids)
     known = registrations.get(session, *ids)
     secrets = hooks.secrets(session, *ids)
+    last = overview.last_complete(session, *ids)
     since = min((secret.created_at for secret in secrets), default=None)
     return Listening(
         now=now,
@@ -126,7 +130,8 @@ def of(session: Session, one: Connection, now: datetime) -> Listening:
         flow=eventbook.flow(session, *ids),
         refused=_summed(hooks.refusals(session, *ids, now - DAY)),
         stopped=drained.error if drained else None,
-        missed=misses.count(session, *ids),
+        missed=misses.count(session, *ids, healed=last.started_at if last else None),
+        agreed=overview.ever_synced(session, *ids),
         untold=silence.untold(session, *ids, since) if since else Untold(),
     )
 
@@ -160,7 +165,7 @@ def _troubles(one: Listening) -> Iterator[Trouble]:
         )
         yield Trouble("bad", "Deliveries are refused: the secret does not fit", text, "secret")
     if one.missed.lost and one.registration and one.registration.enabled:
-        text = "They are asked for again each hour. A full sync brings what they would have told."
+        text = "Whop was asked for them again, in vain. A full sync brings what they would have told."
         yield Trouble("warn", f"{plural(one.missed.lost, 'delivery', 'deliveries')} never arrived", text)
     if _is_silent(one):
         changes = plural(one.untold.count, "change")

@@ -19,6 +19,7 @@ PAGES = {
     "overview": "/",
     "connections": "/connections",
     "connection": "/connections/{connection}",
+    "webhooks": "/connections/{connection}/webhooks",
     "disconnect": "/connections/{connection}/disconnect",
     "connect": "/connect/whop",
     "not-begun": "{answer}?error=access_denied&state=none",

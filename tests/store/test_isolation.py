@@ -228,7 +228,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "misses.wanted": lambda s, w, a: misses.wanted(s, w, a.home.connection_id, most_asked=9),
     "misses.count_asked": lambda s, w, a: misses.count_asked(s, w, a.home.connection_id, ["miss-of-a"]),
     "misses.prune": lambda s, w, a: misses.prune(s, w, a.home.connection_id, NOW + MINUTE),
-    "misses.count": lambda s, w, a: misses.count(s, w, a.home.connection_id).found,
+    "misses.count": lambda s, w, a: misses.count(s, w, a.home.connection_id, healed=None).found,
     "reviews.find": lambda s, w, a: reviews.find(s, w, "person", [DECIDED]),
     "reviews.ask": lambda s, w, a: reviews.ask(s, of_members(w, a), [a_question(WAITS, "again")], NOW),
     "reviews.settle": lambda s, w, a: reviews.settle(s, w, [a.decided], carried_out=True),

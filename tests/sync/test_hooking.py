@@ -20,7 +20,9 @@ from connector.store import audit, connections, hooks, inbox, misses, registrati
 from connector.store.connections import Connection
 from connector.store.hooks import HookSecret
 from connector.store.misses import Missed
+from connector.store.models import sync_run
 from connector.store.registrations import Registration
+from connector.store.runs import NewRun
 from connector.sync import hooking, steering
 from connector.sync.hooking import HookDesk, sealed
 from connector.web import create_app
@@ -35,8 +37,14 @@ class Broken(Exception):
 
 @pytest.fixture(autouse=True)
 def present(scene: Scene) -> None:
-    """The log of the sandbox has the times of a real clock."""
-    scene.clock.now = datetime.now(UTC) + timedelta(minutes=5)
+    """The log of the sandbox has the times of a real clock. The first sync was agreed to, and is over."""
+    at = scene.clock.now = datetime.now(UTC) + timedelta(minutes=5)
+    with scene.parts.database.transaction() as session:
+        new = NewRun("run-1", *ids(scene), "full", "The test", "corr-test", at)
+        runs.start(session, new)
+        run = runs.lease(session, new.id, owner="w", now=at, until=at + timedelta(minutes=1))
+        assert run is not None
+        runs.finish(session, run, owner="w", status="success", now=at)
 
 
 def desk(scene: Scene, wrap: Callable[[HookKeeper], HookKeeper] = lambda keeper: keeper) -> HookDesk:
@@ -130,6 +138,17 @@ def test_nobody_looks_before_an_hour_is_over(scene: Scene) -> None:
 
     assert hooking.sweep(desk(later(scene, minutes=59)), owner="worker-1") == 0
     assert hooking.sweep(desk(later(scene, minutes=1)), owner="worker-1") == 1
+
+
+def test_before_the_first_sync_nothing_is_registered(scene: Scene) -> None:
+    with scene.parts.database.transaction() as session:
+        session.execute(sync_run.delete())
+
+    assert hooking.sweep(desk(scene), owner="worker-1") == 0
+    with pytest.raises(RefusedError) as raised:
+        hooking.check(desk(scene), *ids(scene), owner="web-1")
+
+    assert (raised.value.code, at_whop(scene)) == ("hook_early", [])
 
 
 def test_of_two_workers_one_registers(scene: Scene) -> None:
@@ -230,7 +249,6 @@ def test_a_disabled_hook_stays_so_until_somebody_says_otherwise(scene: Scene) ->
     seen = look(later(scene))
     assert not seen.enabled
     assert not at_whop(scene)[0]["enabled"]
-    assert scene.sync().status == "success"
     hooking.switch_on(desk(scene), *ids(scene), owner="web-1")
 
     assert at_whop(scene)[0]["enabled"]
@@ -373,7 +391,7 @@ def later_than_all() -> datetime:
 
 def missed(scene: Scene) -> Missed:
     with scene.parts.database.reading() as session:
-        return misses.count(session, *ids(scene))
+        return misses.count(session, *ids(scene), healed=None)
 
 
 def quiet(scene: Scene) -> None:
@@ -389,10 +407,26 @@ def test_what_was_sent_while_we_were_away_is_delivered_again(scene: Scene, gate:
 
     look(later(scene))
     quiet(scene)
-    look(later(scene))
 
     assert len(set(received(scene))) == count
     assert missed(scene) == Missed(found=count, recovered=count)
+    look(later(scene))
+    assert missed(scene) == Missed(found=count, recovered=count)
+
+
+def test_what_is_asked_for_in_vain_is_lost_and_no_longer_asked_for(scene: Scene, gate: Gate) -> None:
+    gate.shut = True
+    products_change(scene, 2)
+
+    for _ in range(7):
+        look(later(scene))
+        quiet(scene)
+
+    assert missed(scene) == Missed(found=2, recovered=0, lost=2)
+    asked = scene.whop.ask("GET", "/stats")["requests"]["POST /webhooks/{id}/deliveries/{id}/replay"]
+    assert asked == 10
+    with scene.parts.database.reading() as session:  # a full sync since has brought what they told
+        assert misses.count(session, *ids(scene), healed=scene.clock()).lost == 0
 
 
 def test_what_arrived_is_not_asked_for(scene: Scene, gate: Gate) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from connector.core.outcomes import Result
 from connector.sandbox.whop.auth import ALL_PERMISSIONS
-from connector.store import audit, connections, drains, hooks, inbox, misses, registrations
+from connector.store import audit, connections, drains, hooks, inbox, misses, registrations, runs
 from connector.store.connections import Connection
 from connector.store.hooks import HookSecret, Refused
 from connector.store.inbox import InboxEvent
@@ -65,6 +65,13 @@ def one(site: Site) -> Connection:
         now=now(),
         asked=site.parts.desk.asked,
     )
+    at = now() - timedelta(days=2)
+    with site.parts.database.transaction() as session:
+        new = a_new_run(made, at)
+        runs.start(session, new)
+        run = runs.lease(session, new.id, owner="w", now=at, until=at + timedelta(minutes=1))
+        assert run is not None
+        runs.finish(session, run, owner="w", status="success", now=at)
     return made
 
 
@@ -352,7 +359,7 @@ def test_parked_and_missing_ones_are_told(site: Site, one: Connection) -> None:
     receive(site, one, state="parked")
     ids = (one.workspace_id, one.id)
     with site.parts.database.transaction() as session:
-        misses.add(session, [Miss(*ids, "msg_x", "member.updated", "whdel_x", now(), now())])
+        misses.add(session, [Miss(*ids, "msg_x", "member.updated", "whdel_x", now(), now(), asked=2)])
 
     assert [each.title for each in state(site, one).troubles] == [
         "1 delivery never arrived",
@@ -393,7 +400,6 @@ def a_sync_found(site: Site, one: Connection, count: int, *, changed: datetime, 
     """A full sync that updated memberships which changed at a time."""
     from connector.core.outcomes import Outcome  # noqa: PLC0415
     from connector.core.records import Ref  # noqa: PLC0415
-    from connector.store import runs  # noqa: PLC0415
     from connector.store.models import link  # noqa: PLC0415
 
     refs = [Ref("whop", "membership", f"mem_{number}") for number in range(count)]
