@@ -27,5 +27,5 @@ def test_the_parts_beside_the_sandbox_alone_give_figures_for_their_goals() -> No
 
     found = {figure.name: figure for figure in report.figures}
     assert [figure.value for name, figure in found.items() if name.endswith("CPU of the writer")] > [0.0] * 4
-    assert [figure.value for name, figure in found.items() if name.endswith(": written")] == [449] * 4
+    assert [figure.value for name, figure in found.items() if name.endswith(": written whole")] == [449] * 4
     assert all(0 < figure.value <= 20 for name, figure in found.items() if name.endswith("extra requests"))
