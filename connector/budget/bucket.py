@@ -7,8 +7,10 @@ as it does, or more strictly, is what keeps it from ever refusing while nobody e
 * **Lanes.** Each lane leaves some tokens to the lanes before it, so a webhook finds one at once while a
   full sync takes every token that comes back. A lane with a floor is owed that share of the pace: when it
   got less, it may take what the others would keep from it.
-* **Together.** As each request loses a part of a token, those of a patient lane go together and then wait
-  for a whole one. So a long sync gets what comes back while it spends what was saved up.
+* **Together.** As each request loses a part of a token, those of a patient lane go together, when one has
+  just become whole. So a long sync gets what comes back while it spends what was saved up.
+* **Ahead.** What is set aside for a request that leaves soon is counted by the server from when it leaves:
+  ``leave`` waits for that moment, so the work in between is done while the token grows.
 * **Learning.** A refusal names the limit, which takes the place of the known one with the nearest window.
 * **Others.** A refusal although we had tokens means that somebody else spends them too: our share of the
   pace shrinks by a tenth, and grows again slowly.
@@ -35,7 +37,10 @@ _TRYING = 0.01  # beyond the known limit, in a second of waiting
 _CONFIRMED = 24 * 3600.0
 _ASKS = 1.0  # somebody who waits for what is owed is back within this after its wait
 _PLENTY = 0.9  # of a bucket: nothing is lost yet that a sync would miss
+_MUCH = 0.5  # of a bucket: to wait for more than one whole token is not worth it
+_NEARLY = 0.25  # of the time in which a token grows: so much of one may be lost
 _TOGETHER = 0.25  # of the time in which a token grows, from the first of those that go together
+_AHEAD = 0.15  # seconds before a token is whole that it may be set aside: what comes before a request
 _BREATH = 0.001  # no wait is shorter
 _SHORT = 10.0  # requests are short while somebody had to wait within this
 
@@ -69,6 +74,7 @@ class State:
     told_at: float = 0.0
     waited_at: float = 0.0
     together_since: float = 0.0
+    sent_at: float = 0.0
     owed: Mapping[str, Owed] = field(default_factory=dict)
 
 
@@ -87,30 +93,53 @@ def fresh(terms: Terms, now: float) -> State:
 
 
 def take(terms: Terms, state: State, lane: Lane, cost: int, now: float) -> tuple[State, float]:
-    """Take ``cost`` tokens, or the seconds after which to ask again (0.0: taken)."""
+    """Take ``cost`` tokens for requests that leave now; or in how many seconds to ask again (0.0: taken)."""
+    after, wait, is_regular = _taken(terms, state, lane, cost, now)
+    if wait:
+        return after, wait
+    if is_regular and (moment := _until_whole(terms, state, lane, now)):
+        return state, moment
+    return _left(after, now), 0.0
+
+
+def set_aside(terms: Terms, state: State, lane: Lane, cost: int, now: float) -> tuple[State, float]:
+    """The same for requests that ``leave`` later. A token that is nearly whole may be set aside."""
+    after, wait, _ = _taken(terms, state, lane, cost, now)
+    if 0 < wait <= _AHEAD:
+        after, wait, _ = _taken(terms, state, lane, cost, now + wait)
+    return after, wait
+
+
+def leave(terms: Terms, state: State, lane: Lane, now: float) -> tuple[State, float]:
+    """A request whose token was set aside leaves now; or in how many seconds to ask again (0.0: it left)."""
+    early = max(since - now for _, since in state.levels)
+    wait = early if _BREATH < early <= _AHEAD else _until_whole(terms, state, lane, now)
+    if wait:
+        return state, wait
+    most = (limit.requests - 1 for limit in state.limits)  # of a full bucket, one is gone now
+    levels = zip(_levels(state, now), most, strict=True)
+    return _left(replace(state, levels=tuple(Level(min(one.tokens, n), now) for one, n in levels)), now), 0.0
+
+
+def _taken(terms: Terms, state: State, lane: Lane, cost: int, now: float) -> tuple[State, float, bool]:
+    """The state without these tokens, or a wait; and whether it was this lane's turn."""
     state = _grown(terms, state, now)
     levels = _levels(state, now)
-    kept = terms.lanes[lane].keeps + _dues(state, lane, now)
-    wait = regular = _wait(state, levels, cost, kept, now)
+    wait = regular = _wait(state, levels, cost, terms.lanes[lane].keeps + _dues(state, lane, now), now)
     if regular:
         wait = min(regular, max(_wait(state, levels, cost, 0, now), _until_owed(terms, state, lane)))
     if wait:
-        return _waiting(state, lane, cost, now, wait), wait
-    if not regular and terms.lanes[lane].patient and (moment := _until_whole(state, levels, now)):
-        return state, moment
-    left = tuple(Level(level.tokens - cost, now) for level in levels)
+        return _waiting(state, lane, cost, now, wait), wait, not regular
+    left = tuple(level._replace(tokens=level.tokens - cost) for level in levels)
+    owed = _paid(state.owed, lane, cost, on_floor=bool(regular))
+    return replace(state, levels=left, owed=owed), 0.0, not regular
+
+
+def _left(state: State, now: float) -> State:
+    """This is the moment that the server counts from."""
     if not _is_together(state, now):
         state = replace(state, together_since=now)
-    return replace(state, levels=left, owed=_paid(state.owed, lane, cost, on_floor=bool(regular))), 0.0
-
-
-def sent(state: State, now: float) -> State:
-    """A request that was paid for earlier leaves now: this is the moment that the server counts from."""
-    levels = _levels(state, now)
-    most = (limit.requests - 1 for limit in state.limits)  # of a full bucket, one is gone now
-    return replace(
-        state, levels=tuple(Level(min(one.tokens, n), now) for one, n in zip(levels, most, strict=True))
-    )
+    return replace(state, levels=tuple(one._replace(since=now) for one in state.levels), sent_at=now)
 
 
 def refused(state: State, limit: Limit | None, now: float) -> State:
@@ -157,9 +186,11 @@ def _levels(state: State, now: float) -> tuple[Level, ...]:
 
 def _level(state: State, at: int, now: float) -> Level:
     """Whole tokens, from the last that passed; a clock that was set back loses nothing but time."""
-    tokens, since = state.levels[at]
-    back = floor(max(0.0, now - since) / _interval(state, at) + 1e-6)
-    return Level(min(state.limits[at].requests, tokens + back), now)
+    (tokens, since), interval, most = state.levels[at], _interval(state, at), state.limits[at].requests
+    back = floor(max(0.0, now - since) / interval + 1e-6)
+    if tokens + back >= most:
+        return Level(most, now)
+    return Level(tokens + back, min(since, now) + back * interval)
 
 
 def _wait(state: State, levels: tuple[Level, ...], cost: int, kept: int, now: float) -> float:
@@ -174,13 +205,16 @@ def _wait(state: State, levels: tuple[Level, ...], cost: int, kept: int, now: fl
     return longest
 
 
-def _until_whole(state: State, levels: tuple[Level, ...], now: float) -> float:
+def _until_whole(terms: Terms, state: State, lane: Lane, now: float) -> float:
     """Seconds until the token that grows is whole; 0.0 where little would be lost by a request now."""
     at = _slowest(state)
-    interval, grown = _interval(state, at), now - state.levels[at].since
-    if levels[at].tokens >= _PLENTY * state.limits[at].requests or _is_together(state, now):
+    if not terms.lanes[lane].patient or _is_together(state, now):
         return 0.0
-    return max(interval - grown, _BREATH) if grown < interval - _BREATH else 0.0
+    left = _level(state, at, now).tokens / state.limits[at].requests
+    interval, since = _interval(state, at), max(0.0, now - state.sent_at)
+    part = (since + _BREATH) % interval - _BREATH
+    is_whole = since + _BREATH >= interval and (part <= _NEARLY * interval or left >= _MUCH)
+    return 0.0 if is_whole or left >= _PLENTY else max(interval - part, _BREATH)
 
 
 def _is_together(state: State, now: float) -> bool:
@@ -268,4 +302,13 @@ def from_json(kept: Mapping[str, Any]) -> State:
     )
 
 
-_NUMBERS = ("born", "share", "share_at", "cut_at", "told_at", "waited_at", "together_since")
+_NUMBERS = (
+    "born",
+    "share",
+    "share_at",
+    "cut_at",
+    "told_at",
+    "waited_at",
+    "together_since",
+    "sent_at",
+)

@@ -21,7 +21,7 @@ from connector.ports import Budget, Lane, Limit
 
 T = TypeVar("T")
 
-_PATIENCE = 10.0  # seconds that a worker waits: at the limit the next request is much nearer than that
+_PATIENCE = 20.0  # seconds that a worker waits: at the limit the next request is much nearer than that
 
 
 def client(url: str) -> Redis:
@@ -103,6 +103,9 @@ class _Aside(threading.local):
     slot = ""
 
 
+_Take = Callable[[Terms, State, Lane, int, float], tuple[State, float]]
+
+
 class _Tokens:
     def __init__(self, shared: Shared, key: str, terms: Terms, lane: Lane, queue: _Queue) -> None:
         self._shared, self._key, self._terms, self._lane = shared, key, terms, lane
@@ -112,7 +115,7 @@ class _Tokens:
     @contextmanager
     def reserved(self, requests: int = 1) -> Iterator[None]:
         if (missing := requests - self._mine.tokens) > 0:
-            self._take(missing)
+            self._have(bucket.set_aside, missing)
             self._mine.tokens += missing
         yield  # what is left over serves the next request
 
@@ -120,18 +123,20 @@ class _Tokens:
     def sending(self) -> Iterator[None]:
         if self._mine.tokens:
             self._mine.tokens -= 1
-            self._change(lambda _terms, state, now: (bucket.sent(state, now), None))
+            self._queue.wait(
+                lambda: self._change(lambda terms, state, now: bucket.leave(terms, state, self._lane, now))
+            )
         else:
-            self._take(1)
+            self._have(bucket.take, 1)
         yield
 
     def refused(self, limit: Limit | None) -> None:
         self._mine.tokens = 0  # of a bucket that was not there
         self._change(lambda _terms, state, now: (bucket.refused(state, limit, now), None))
 
-    def _take(self, cost: int) -> None:
+    def _have(self, how: _Take, cost: int) -> None:
         self._queue.wait(
-            lambda: self._change(lambda terms, state, now: bucket.take(terms, state, self._lane, cost, now))
+            lambda: self._change(lambda terms, state, now: how(terms, state, self._lane, cost, now))
         )
 
     def _change(self, decide: Callable[[Terms, State, float], tuple[State, T]]) -> T:

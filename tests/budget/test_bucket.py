@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
+import random
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate, count, pairwise, repeat
 
 import orjson
@@ -140,16 +143,57 @@ def test_no_lane_starves(lanes: list[Lane]) -> None:
 def test_a_request_that_leaves_later_than_it_was_paid_is_counted_from_then() -> None:
     server, now = Server(Limit(2, 2)), 500.0
     state = bucket.fresh(terms(Limit(2, 2)), now)
-    state, _ = bucket.take(terms(), state, "webhook", 2, now)
+    state, _ = bucket.set_aside(terms(), state, "webhook", 2, now)
+    state, _ = bucket.leave(terms(), state, "webhook", now)
     assert server.ask(now) is None
 
-    state = bucket.sent(state, now + 0.9)
+    state, _ = bucket.leave(terms(), state, "webhook", now + 0.9)
     assert server.ask(now + 0.9) is None
 
     _, wait = bucket.take(terms(), state, "webhook", 1, now + 1.1)
     assert wait == pytest.approx(0.9 + 1.02 - 1.1)
     assert server.ask(now + 1.1) is not None
     assert server.ask(now + 1.1 + wait) is None
+
+
+def test_a_token_that_is_nearly_whole_may_be_set_aside_and_leaves_when_it_is() -> None:
+    server, now = Server(), 500.0
+    state = bucket.fresh(terms(), now)
+    for _ in range(100):
+        state, _ = bucket.take(terms(), state, "webhook", 1, now)
+        assert server.ask(now) is None
+
+    state, wait = bucket.set_aside(terms(), state, "webhook", 1, now + 0.5)
+    assert wait == 0
+    assert bucket.set_aside(terms(), state, "webhook", 1, now + 0.5)[1] > 0
+
+    _, wait = bucket.leave(terms(), state, "webhook", now + 0.55)
+    assert wait == pytest.approx(0.062)
+    state, left = bucket.leave(terms(), state, "webhook", now + 0.55 + wait)
+    assert left == 0
+    assert server.ask(now + 0.55 + wait) is None
+
+
+def test_requests_set_aside_leave_together_and_lose_little() -> None:
+    """Six at a time whose claims take up to 0.1 s, as those of a long sync do."""
+    server, now, requests = Server(), 500.0, 346
+    state, dice, last = bucket.fresh(terms(), now), random.Random(1), now
+    todo = [(now + lane / 1000, lane, False) for lane in range(6)]
+    while requests or any(is_paid for *_, is_paid in todo):
+        at, lane, is_paid = heapq.heappop(todo)
+        how = partial(bucket.leave, terms()) if is_paid else partial(bucket.set_aside, terms(), cost=1)
+        state, wait = how(state=state, lane="full", now=at)
+        if wait:
+            heapq.heappush(todo, (at + wait, lane, is_paid))
+        elif is_paid:
+            assert server.ask(at) is None
+            last = at
+            heapq.heappush(todo, (at + 0.25, lane, False))
+        elif requests:
+            requests -= 1
+            heapq.heappush(todo, (at + dice.uniform(0, 0.1), lane, True))
+
+    assert last - now < 1.08 * (346 - 100) * 0.6
 
 
 def test_a_lower_limit_is_learned_from_the_first_refusal_that_counts() -> None:
