@@ -21,10 +21,11 @@ as it does, or more strictly, is what keeps it from ever refusing while nobody e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import floor, log
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from connector.budget.levels import Level, Owed, State
 from connector.budget.terms import Terms
 from connector.ports import Lane, Limit
 
@@ -43,39 +44,6 @@ _TOGETHER = 0.25  # of the time in which a token grows, from the first of those 
 _AHEAD = 0.15  # seconds before a token is whole that it may be set aside: what comes before a request
 _BREATH = 0.001  # no wait is shorter
 _SHORT = 10.0  # requests are short while somebody had to wait within this
-
-
-class Level(NamedTuple):
-    """Tokens that were there after the last request that passed."""
-
-    tokens: int
-    since: float
-
-
-class Owed(NamedTuple):
-    """What a lane with a floor is owed in tokens, and until when it is known to wait for so many."""
-
-    tokens: float
-    since: float
-    waits_until: float = 0.0
-    wants: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Times are seconds of the clock that all share."""
-
-    limits: tuple[Limit, ...]
-    levels: tuple[Level, ...]
-    born: float
-    share: float = 1.0
-    share_at: float = 0.0
-    cut_at: float = 0.0
-    told_at: float = 0.0
-    waited_at: float = 0.0
-    together_since: float = 0.0
-    sent_at: float = 0.0
-    owed: Mapping[str, Owed] = field(default_factory=dict)
 
 
 class Standing(NamedTuple):
@@ -281,34 +249,3 @@ def _waiting(state: State, lane: Lane, cost: int, now: float, wait: float) -> St
 
 def _nearest(limits: tuple[Limit, ...], limit: Limit) -> int:
     return min(range(len(limits)), key=lambda at: abs(log(limits[at].seconds / limit.seconds)))
-
-
-def as_json(state: State) -> dict[str, Any]:
-    """What is kept."""
-    kept: dict[str, Any] = {name: getattr(state, name) for name in _NUMBERS}
-    kept["limits"] = [list(limit) for limit in state.limits]
-    kept["levels"] = [list(level) for level in state.levels]
-    kept["owed"] = {lane: list(one) for lane, one in state.owed.items()}
-    return kept
-
-
-def from_json(kept: Mapping[str, Any]) -> State:
-    """Raises KeyError, TypeError or ValueError for what is no state."""
-    return State(
-        limits=tuple(Limit(int(n), float(seconds)) for n, seconds in kept["limits"]),
-        levels=tuple(Level(int(n), float(since)) for n, since in kept["levels"]),
-        owed={name: Owed(*one) for name, one in kept["owed"].items()},
-        **{name: float(kept[name]) for name in _NUMBERS},
-    )
-
-
-_NUMBERS = (
-    "born",
-    "share",
-    "share_at",
-    "cut_at",
-    "told_at",
-    "waited_at",
-    "together_since",
-    "sent_at",
-)

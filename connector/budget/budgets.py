@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from redis import Redis
 
-from connector.budget import bucket, slots
-from connector.budget.bucket import Standing, State
+from connector.budget import bucket, levels, slots
+from connector.budget.bucket import Standing
+from connector.budget.levels import State
 from connector.budget.shared import Shared
 from connector.budget.slots import Taken
 from connector.budget.terms import Terms
@@ -143,7 +144,7 @@ class _Tokens:
         def of(terms: Terms) -> Callable[[object, float], tuple[object, T]]:
             def change(kept: object, now: float) -> tuple[object, T]:
                 state, answer = decide(terms, _state_of(kept) or bucket.fresh(terms, now), now)
-                return bucket.as_json(state), answer
+                return levels.as_json(state), answer
 
             return change
 
@@ -195,7 +196,7 @@ class _Slots:
 def _state_of(kept: object) -> State | None:
     """What is no state, of a former version maybe, is as good as none."""
     try:
-        return bucket.from_json(kept) if isinstance(kept, Mapping) else None
+        return levels.from_json(kept) if isinstance(kept, Mapping) else None
     except (KeyError, TypeError, ValueError):
         return None
 

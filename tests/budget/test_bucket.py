@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from server import Server, World, terms
 
-from connector.budget import BRISK, bucket
+from connector.budget import BRISK, bucket, levels
 from connector.ports import Lane, Limit
 
 ALWAYS = 0.0
@@ -316,4 +316,4 @@ def test_what_is_kept_reads_back_the_same(turns: list[tuple[Lane, int, float]]) 
         now += gap
         state, _ = bucket.take(terms(), state, lane, cost, now)
 
-    assert bucket.from_json(orjson.loads(orjson.dumps(bucket.as_json(state)))) == state
+    assert levels.from_json(orjson.loads(orjson.dumps(levels.as_json(state)))) == state
