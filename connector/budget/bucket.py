@@ -42,6 +42,7 @@ _MUCH = 0.5  # of a bucket: to wait for more than one whole token is not worth i
 _NEARLY = 0.25  # of the time in which a token grows: so much of one may be lost
 _TOGETHER = 0.25  # of the time in which a token grows, from the first of those that go together
 _AHEAD = 0.15  # seconds before a token is whole that it may be set aside: what comes before a request
+_SPREAD = 0.06  # seconds by which the last of those that left together may arrive late: a busy server
 _BREATH = 0.001  # no wait is shorter
 _SHORT = 10.0  # requests are short while somebody had to wait within this
 
@@ -179,7 +180,8 @@ def _until_whole(terms: Terms, state: State, lane: Lane, now: float) -> float:
     if not terms.lanes[lane].patient or _is_together(state, now):
         return 0.0
     left = _level(state, at, now).tokens / state.limits[at].requests
-    interval, since = _interval(state, at), max(0.0, now - state.sent_at)
+    spread = _SPREAD if state.sent_at > state.together_since else 0.0
+    interval, since = _interval(state, at), max(0.0, now - state.sent_at - spread)
     part = (since + _BREATH) % interval - _BREATH
     is_whole = since + _BREATH >= interval and (part <= _NEARLY * interval or left >= _MUCH)
     return 0.0 if is_whole or left >= _PLENTY else max(interval - part, _BREATH)

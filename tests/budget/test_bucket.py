@@ -196,6 +196,21 @@ def test_requests_set_aside_leave_together_and_lose_little() -> None:
     assert last - now < 1.08 * (346 - 100) * 0.6
 
 
+def test_after_several_that_left_together_the_next_leaves_time_for_the_last_to_arrive() -> None:
+    state, now = bucket.fresh(terms(), 500.0), 500.0
+    for _ in range(60):
+        state, _ = bucket.set_aside(terms(), state, "full", 1, now)
+
+    state, alone = bucket.leave(terms(), state, "full", now + 1)
+    _, after_one = bucket.leave(terms(), state, "full", now + 1.2)
+    state, beside = bucket.leave(terms(), state, "full", now + 1.02)
+    _, after_two = bucket.leave(terms(), state, "full", now + 1.22)
+
+    assert (alone, beside) == (0, 0)
+    assert after_one == pytest.approx(0.612 - 0.2)
+    assert after_two == pytest.approx(0.612 + 0.06 - 0.2)
+
+
 def test_a_lower_limit_is_learned_from_the_first_refusal_that_counts() -> None:
     world = World(Server(Limit(100, 1), Limit(50, 60)), confirmed=False)
 
