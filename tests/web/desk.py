@@ -67,7 +67,7 @@ class Desk:
         row = {"workspace_id": self.workspace.id, "connection_id": self.connection.id, "source": "whop"}
         row |= {"kind": "member", "object": "person", "state": state, "generation": 0}
         with self.door.parts.database.transaction() as session:
-            session.execute(insert(link), [{**row, "source_id": id_} for id_ in ids])
+            session.execute(insert(link), [{**row, "source_id": id_, "crm_id": f"crm-{id_}"} for id_ in ids])
 
 
 @contextmanager

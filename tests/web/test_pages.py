@@ -241,7 +241,7 @@ def test_notes_and_tasks_are_switched_off_and_on_and_begin_anew(here: Desk) -> N
 def test_disconnecting_asks_first_and_then_forgets_the_access(full: Desk) -> None:
     path = f"/connections/{full.connection.id}/disconnect"
     asked = full.page(path)
-    assert "3 records" in asked
+    assert "Disconnect, keep 2 records" in asked
     assert connection(full).status == "active"
 
     page = press(full, path, at=path)
