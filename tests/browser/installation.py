@@ -97,7 +97,8 @@ class Installation:
             visitor.press(visitor.open(self.link("Otto")), "Sign in")
             page = visitor.press(visitor.open(f"{self.home}/connect/whop"), "Connect Whop")
             page = visitor.press(page, "Approve")
-            visitor.press(page, "Agree and start the first sync")
+            if page.url.endswith("/plan"):  # connected again, it catches up by itself
+                visitor.press(page, "Agree and start the first sync")
         self.wait_until_idle()
         return self._active()[0]
 

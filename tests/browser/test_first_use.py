@@ -93,7 +93,7 @@ def test_a_session_that_ends_under_way_keeps_the_place(
     ida.sees("Sign in")
     ida.page.get_by_label("Name", exact=True).fill("Ida")
     ida.page.get_by_label("Password", exact=True).fill(words)
-    ida.press("Sign in")
+    ida.page.get_by_role("button", name="Sign in", exact=True).click()
 
     ida.sees("Sync log")
     assert ida.page.url == f"{connected.home}/log?result=created&object=person"

@@ -18,14 +18,15 @@ REFUSAL = {
 def slow_down(installation: Installation) -> None:
     """Let the next sync have one write, which takes a while."""
     installation.rename(installation.plain_member(), f"Renamed {uuid.uuid4().hex[:8]}")
-    installation.dial("createPeople", {"delay": 2.5})
+    installation.dial("updatePeople", {"delay": 2.5})
 
 
 def test_a_record_that_the_crm_refused_is_shown_in_its_words_and_tried_again(
     connected: Installation, marta: Person
 ) -> None:
     member = connected.plain_member()
-    connected.dial("createPeople", {"graphql_error": REFUSAL})
+    for write in ("updatePeople", "createPeople"):  # whichever way the change goes
+        connected.dial(write, {"graphql_error": REFUSAL})
     connected.rename(member, "Renamed Once")
 
     marta.open("/connections")
@@ -38,6 +39,7 @@ def test_a_record_that_the_crm_refused_is_shown_in_its_words_and_tried_again(
     expect(failed.locator("blockquote")).to_be_visible()  # the page ended with the failure unfolded
     expect(failed.locator("blockquote")).to_contain_text(REFUSAL["message"])
 
+    connected.clear_dials()
     failed.get_by_role("button", name="Try again").click()
     marta.reads("Trying again")
     assert marta.waits_for_the_end() == "Success"
