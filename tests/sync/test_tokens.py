@@ -125,7 +125,7 @@ def test_an_approval_becomes_a_connection(scene: Scene) -> None:
     assert made.source_user_id.startswith("user_")
     assert made.scopes is not None
     assert {"openid", "company:basic:read", "member:email:read"} <= set(made.scopes)
-    assert "payment:dispute:read" not in made.scopes
+    assert "plan:basic:read" not in made.scopes
     assert scene.parts.openers.reader(made).account().company_id == made.company_id
 
 
