@@ -234,7 +234,7 @@ def test_whop_in_trouble_makes_the_run_wait_and_go_on(scene: Scene, trouble: str
 
 
 @on_sqlite
-def test_a_whop_key_revoked_midway_expires_the_connection(scene: Scene) -> None:
+def test_a_whop_key_revoked_midway_pauses_the_run_and_expires_the_connection(scene: Scene) -> None:
     scene.clock = Clock(step=3)
     run_id = scene.start()
     while "whopProduct" not in scene.run(run_id).counts:
@@ -243,7 +243,7 @@ def test_a_whop_key_revoked_midway_expires_the_connection(scene: Scene) -> None:
 
     run = scene.go_on(run_id)
 
-    assert run.status == "failed"
+    assert run.status == "paused"  # it gives way to one that reads everything, once there is access
     assert run.error is not None
     assert run.error["code"] == "whop_key"
     assert connection_status(scene) == "expired"
