@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from scene import Scene, Service, built, environment, whop_served
@@ -109,10 +110,10 @@ def test_access_that_came_back_while_the_old_was_refused_lets_the_sync_go_on(syn
     run_id = synced.start()
     refusals = [ReconnectError("The old approval is refused.", code="whop_grant")]
 
-    def once_refused(connection: Connection) -> Reader:
+    def once_refused(*args: Any) -> Reader:
         if refusals:
             raise refusals.pop()
-        return synced.tools.open_reader(connection)
+        return synced.tools.open_reader(*args)
 
     run = synced.go_on(run_id, tools=replace(synced.tools, open_reader=once_refused))
 
