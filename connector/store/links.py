@@ -6,12 +6,14 @@ checks that the claim was still held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, null, or_, select, update
+from sqlalchemy.exc import OperationalError
 
 from connector.core.plan import NOTHING_YET, Link, LinkState, Memory
 from connector.core.records import Ref
@@ -21,6 +23,7 @@ from connector.store.models import link
 
 _T = TypeVar("_T")
 _STATES = {state.value: state for state in LinkState}
+_LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's word for a row that NOWAIT found locked
 _BLOCK = 500  # parameters per IN list: well below SQLite's limit, and one prepared statement shape
 
 
@@ -116,7 +119,6 @@ def claim(
     """
     if not refs:
         return {}
-    # Sorted, and passing over locked rows, so that two owners refuse one another but never wait in a ring.
     ids = sorted({ref.id for ref in refs})
     if _insert_claimed(session, scope, ids, owner, until) == len(ids):
         return {ref: Link(ref, scope.object) for ref in refs}
@@ -127,16 +129,33 @@ def claim(
 def _claim_free(
     session: Session, scope: Claimed, ids: Sequence[str], owner: str, now: datetime, until: datetime
 ) -> None:
+    """Claim rows that are there. Nobody waits for another's lock, which could close a ring; and rows are
+    locked in one order, so that of two owners who meet one gets all.
+    """
     free = or_(link.c.claimed_by.is_(None), link.c.claimed_by == owner, link.c.claimed_until < now)
     taken = 0
     for block in _blocks(ids):
-        mine = select(link.c.id).where(*_within(scope, block), free).with_for_update(skip_locked=True)
-        result = session.execute(
-            update(link).where(link.c.id.in_(mine)).values(claimed_by=owner, claimed_until=until)
-        )
+        mine = select(link.c.id).where(*_within(scope, block), free).order_by(link.c.source_id)
+        claimed = update(link).values(claimed_by=owner, claimed_until=until)
+        with _unless_locked():
+            result = session.execute(claimed.where(link.c.id.in_(mine.with_for_update(nowait=True))))
         taken += result.rowcount
     if taken != len(ids):
-        raise TryLaterError("Another job is writing some of these records.", after=1.0, code="claimed")
+        raise _claimed()
+
+
+def _claimed() -> TryLaterError:
+    return TryLaterError("Another job is writing some of these records.", after=1.0, code="claimed")
+
+
+@contextmanager
+def _unless_locked() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise _claimed() from error
 
 
 def _insert_claimed(session: Session, scope: Claimed, ids: Sequence[str], owner: str, until: datetime) -> int:

@@ -73,7 +73,7 @@ from .builders import (
     claim,
 )
 
-REF = Ref("whop", "member", "mber_1")
+REF, HELD = Ref("whop", "member", "mber_1"), Ref("whop", "member", "mber_2")
 WAITS, DECIDED = Ref("whop", "member", "waits-of-a"), Ref("whop", "member", "decided-of-a")
 CHILD = Ref("whop", "membership", "child-of-a")
 ACME = {"company_title": "of-a", "status": "expired"}
@@ -86,6 +86,7 @@ class World:
     home: Home
     run_number: int
     link_id: int
+    held_id: int
     event_row: int
     waiting: int
     decided: int
@@ -254,7 +255,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "removals.after": lambda s, w, a: removals.after(s, members_of(w, a), 0, 10),
     "removals.ids": lambda s, w, a: list(removals.ids(s, members_of(w, a))),
     "removals.shared": lambda s, w, a: removals.shared(s, members_of(w, a, "another"), ["crm-of-a"]),
-    "removals.settle": lambda s, w, a: removals.settle(s, w, "drain-1", [{"of_link": a.link_id + 1, **GONE}]),
+    "removals.settle": lambda s, w, a: removals.settle(s, w, "drain-1", [{"of_link": a.held_id, **GONE}]),
     "overview.active_of": lambda s, w, a: overview.active_of(s, w, a.home.connection_id),
     "overview.ever_synced": lambda s, w, a: overview.ever_synced(s, w, a.home.connection_id),
 }
@@ -513,7 +514,9 @@ def workspace_a(database: Database) -> World:
         add_event(database, an_event(home, event_id=state, state=state, type=f"{state}.of-a", settled_at=NOW))
     with database.reading() as session:
         (event,) = inbox.pending(session, home.workspace_id, home.connection_id, NOW, 10)
-    claim(database, home, [Ref("whop", "member", "mber_2")], owner="drain-1")
+    claim(database, home, [HELD], owner="drain-1")
+    with database.reading() as session:
+        held = links.find(session, home.workspace_id, "person", [HELD])[HELD]
     with database.transaction() as session:
         audit.record(session, NewEvent("connect", NOW, workspace_id=workspace.id, about={"company": "of-a"}))
     with database.transaction() as session:
@@ -524,8 +527,9 @@ def workspace_a(database: Database) -> World:
         waiting, decided = add_reviews(session, home)
     share_person(database, replace(home, connection_id="idle-connection"))
     assert link.id is not None
+    assert held.id is not None
     assert event.id is not None
-    return World(home, run.number, link.id, event.id, waiting, decided)
+    return World(home, run.number, link.id, held.id, event.id, waiting, decided)
 
 
 def add_untold(session: Session, run: runs.Run) -> None:

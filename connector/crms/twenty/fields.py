@@ -38,8 +38,14 @@ class TwentyType:
     further: str | None = None
 
 
+def _listed(now: Mapping[str, Any], part: str) -> list[Any]:
+    """A part of a stored value; what is no list is nothing that could be kept."""
+    found = now.get(part)
+    return found if isinstance(found, list) else []
+
+
 def _send_emails(value: Any, now: Mapping[str, Any]) -> Raw:
-    further = (value or {}).get("additionalEmails", now.get("additionalEmails")) or []
+    further = (value or {}).get("additionalEmails", _listed(now, "additionalEmails"))
     first = value["primaryEmail"] if value else ""
     return {"primaryEmail": first, "additionalEmails": [one for one in further if one != first]}
 
@@ -49,7 +55,7 @@ def _send_phones(value: Any, now: Mapping[str, Any]) -> Raw:
     # pair that does not fit.
     return {
         "primaryPhoneNumber": value["primaryPhoneNumber"] if value else "",
-        "additionalPhones": now.get("additionalPhones") or [],
+        "additionalPhones": _listed(now, "additionalPhones"),
     }
 
 
@@ -57,7 +63,7 @@ def _send_links(value: Any, now: Mapping[str, Any]) -> Raw:
     return {
         "primaryLinkUrl": values.sent_link(value["primaryLinkUrl"]) if value else "",
         "primaryLinkLabel": (now.get("primaryLinkLabel") or "") if value else "",
-        "secondaryLinks": now.get("secondaryLinks") or [],
+        "secondaryLinks": _listed(now, "secondaryLinks"),
     }
 
 
