@@ -70,6 +70,7 @@ class QuickBell:
     """
 
     _HOLD = 60
+    _ATTENDED = 5
     _SILENCE = 5.0
     _PATIENCE = 0.1
 
@@ -96,6 +97,13 @@ class QuickBell:
             log.warning("the job queue does not answer", job=job, error=type(error).__name__)
             return False
         return True
+
+    def attended(self, job: str) -> None:
+        """Somebody looks for work again and again; for the seconds to come nobody needs to ring."""
+        try:
+            self._redis.set(_rung(job), 1, ex=self._ATTENDED)
+        except RedisError as error:
+            log.warning("the job queue does not answer", job=job, error=type(error).__name__)
 
     def heard(self, job: str) -> None:
         """The job begins: whoever rings from now on rings anew. To be called before it looks for work."""

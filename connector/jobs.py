@@ -53,7 +53,7 @@ def drain() -> None:
     """Take what waits in the event inbox. Who rings from now on rings anew."""
     parts = _parts()
     parts.bell.heard("drain")
-    draining.drain(parts.tools, owner=_owner(), pause=pause)
+    draining.drain(parts.tools, owner=_owner(), pause=pause, bell=parts.bell)
 
 
 def tidy() -> None:

@@ -25,17 +25,19 @@ class Drain:
     error: dict[str, Any] | None = None
 
 
-def waiting(session: Session, now: datetime) -> list[tuple[str, str]]:
-    """(workspace, connection) with events that are due and that nobody is at, over all workspaces.
+def waiting(session: Session, now: datetime, *, owner: str | None = None) -> list[tuple[str, str]]:
+    """(workspace, connection) with events that are due and that nobody but ``owner`` is at.
 
-    A connection that has expired keeps its events until it is connected again.
+    Over all workspaces. A connection that has expired keeps its events until it is connected again.
     """
     due = exists().where(
         event_inbox.c.connection_id == connection.c.id,
         event_inbox.c.state == "pending",
         event_inbox.c.due_at <= now,
     )
-    taken = exists().where(drain.c.connection_id == connection.c.id, ~_free(now))
+    taken = exists().where(
+        drain.c.connection_id == connection.c.id, ~_free(now), drain.c.owner.is_distinct_from(owner)
+    )
     active = and_(connection.c.status == "active", connection.c.paused.is_(False))
     query = select(connection.c.workspace_id, connection.c.id).where(active, due, ~taken)
     return [(row[0], row[1]) for row in session.execute(query.order_by(connection.c.id))]

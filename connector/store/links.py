@@ -224,6 +224,26 @@ def see(session: Session, workspace_id: str, link_ids: Iterable[int], run: int) 
         )
 
 
+_MOVED_ON = (
+    update(link)
+    .where(
+        link.c.id == bindparam("of_id"),
+        link.c.workspace_id == bindparam("of_workspace"),
+        or_(link.c.source_updated_at.is_(None), link.c.source_updated_at < bindparam("moved_to")),
+    )
+    .values(source_updated_at=bindparam("moved_to"))
+)
+
+
+def move_on(session: Session, workspace_id: str, times: Mapping[int, str]) -> int:
+    """Remember by link that its record changed at this time, though that changed nothing in the CRM.
+
+    What tells of an earlier change is stale from then on. How many had not changed so lately.
+    """
+    rows = [{"of_id": id_, "of_workspace": workspace_id, "moved_to": time} for id_, time in times.items()]
+    return many(session, _MOVED_ON, rows)
+
+
 def release(session: Session, workspace_id: str, owner: str) -> None:
     """Give back whatever an owner that ended still held."""
     session.execute(

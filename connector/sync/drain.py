@@ -9,21 +9,22 @@ events are pending still, and bringing a record in line twice is the same as onc
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Protocol
 
 import structlog
 
 from connector.core.outcomes import Result, as_json, sum_of
 from connector.errors import ConnectorError, TryLaterError
-from connector.store import connections, drains, inbox, links, runs, workspaces
+from connector.store import drains, inbox
 from connector.store.drains import Drain
-from connector.sync import holding, mirror, modelling, rounds
+from connector.store.inbox import InboxEvent
+from connector.sync import eventruns, holding, rounds
 from connector.sync.heartbeat import heartbeat
 from connector.sync.scope import Scope
 from connector.sync.tools import Tools
@@ -41,49 +42,94 @@ _GATHER_EACH, _LONGEST_GATHER = 0.008, 1.0
 """Seconds that each event of a round lets the next round gather, and how long at most: at 50 events a second
 rounds stay small and each event is through in a fraction of a second; from some 100 on they fill requests."""
 
+_ATTENDS = timedelta(seconds=1)
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 _MOST = 2_000
 """Events of one round: what one look-up of the CRM covers."""
 
 
+class Bell(Protocol):
+    """The bell by which this job was rung for."""
+
+    def attended(self, job: str) -> None:
+        """Somebody looks again and again: whoever has something for the job need not ring."""
+
+    def heard(self, job: str) -> None:
+        """Nobody looks any more, after one more time: whoever has something rings anew."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A connection whose lease this job holds; its next round is not before ``due``."""
+
+    drain: Drain
+    due: datetime
+    lost: bool = False
+
+
 @dataclass(slots=True)
 class _Job:
-    """One job. ``scopes`` has the run that it opened for each connection it has written for; ``busy`` are the
-    rounds under way, ``through`` the events that were taken, ``quiet_since`` when the last of them was.
+    """One job. ``held`` are the connections that it works for, ``scopes`` has the run of each for which it
+    has written; ``busy`` are the rounds under way, ``through`` the events that were taken, ``quiet_since``
+    when the last of them was.
     """
 
     tools: Tools
     owner: str
-    pause: Callable[[float], None]
     stack: ExitStack
     quiet_since: datetime
+    held: dict[str, _Held] = field(default_factory=dict)
     scopes: dict[str, Scope] = field(default_factory=dict)
     busy: dict[Future[int], str] = field(default_factory=dict)
     through: int = 0
 
 
-def drain(tools: Tools, *, owner: str, pause: Callable[[float], None]) -> int:
+def drain(tools: Tools, *, owner: str, pause: Callable[[float], None], bell: Bell | None = None) -> int:
     """Take what waits, until nothing has come for half a second or the job's time is up; how many events.
 
-    While the job waits for one connection's round, it goes on with the others past its time.
+    While the job waits for one connection's round, it goes on with the others past its time. It keeps the
+    lease of each connection that it has taken events of, and gives it back at its end.
     """
     now = tools.clock()
     end, last = now + _LONGEST, now + 2 * _LONGEST
     with ExitStack() as stack, ThreadPoolExecutor(_AT_ONCE, "drain") as threads:
         # Where nothing waits at all, nothing is waited for.
-        job = _Job(tools, owner, pause, stack, now - _LINGER)
+        job, watch = _Job(tools, owner, stack, now - _LINGER), _Watch(bell)
         while not tools.ends() and (now < end or (job.busy and now < last)):
             _begin_rounds(job, threads, now)
             if job.busy:
+                watch.attend(now)
                 _end_rounds(job)
-            elif now - job.quiet_since >= _LINGER:
-                break
-            else:
+            elif now - job.quiet_since < _LINGER:
+                watch.attend(now)
                 pause(_LOOK_AGAIN)
+            elif not watch.leave():
+                break
             now = tools.clock()
+        watch.leave()
         while job.busy:
             _end_rounds(job)
         return job.through
+
+
+@dataclass(slots=True)
+class _Watch:
+    """While this job looks by itself, nobody needs to ring for another."""
+
+    bell: Bell | None
+    since: datetime | None = None
+
+    def attend(self, now: datetime) -> None:
+        if self.bell is not None and (self.since is None or now - self.since >= _ATTENDS):
+            self.bell.attended("drain")
+            self.since = now
+
+    def leave(self) -> bool:
+        """Whether one more look is due, for what came without a ring."""
+        attended, self.since = self.since is not None, None
+        if attended and self.bell is not None:
+            self.bell.heard("drain")
+        return attended
 
 
 def _begin_rounds(job: _Job, threads: ThreadPoolExecutor, now: datetime) -> None:
@@ -91,9 +137,14 @@ def _begin_rounds(job: _Job, threads: ThreadPoolExecutor, now: datetime) -> None
     if not free:
         return
     with job.tools.database.reading() as session:
-        waiting = drains.waiting(session, now)
-    for ids in [ids for ids in waiting if ids[1] not in job.busy.values()][:free]:
+        waiting = drains.waiting(session, now, owner=job.owner)
+    for ids in [ids for ids in waiting if _may_begin(job, ids[1], now)][:free]:
         job.busy[threads.submit(_take, job, *ids)] = ids[1]
+
+
+def _may_begin(job: _Job, connection_id: str, now: datetime) -> bool:
+    held = job.held.get(connection_id)
+    return connection_id not in job.busy.values() and (held is None or held.due <= now)
 
 
 def _end_rounds(job: _Job) -> None:
@@ -107,34 +158,61 @@ def _end_rounds(job: _Job) -> None:
 
 def _gathering(taken: int) -> timedelta:
     """How long the next round may gather: not at all where one round could not take what waited."""
-    return timedelta(seconds=0 if taken >= _MOST else min(_LONGEST_GATHER, _GATHER_EACH * (taken - 1)))
+    return timedelta(seconds=0 if taken >= _MOST else min(_LONGEST_GATHER, _GATHER_EACH * max(0, taken - 1)))
 
 
 def _take(job: _Job, workspace_id: str, connection_id: str) -> int:
     """One round for one connection; how many events it took. 0 when another is at it."""
+    held = job.held.get(connection_id) or _hold(job, workspace_id, connection_id)
+    if held is None:
+        return 0
+    with job.tools.database.reading() as session:
+        events = inbox.pending(session, workspace_id, connection_id, job.tools.clock(), _MOST)
+    error = _round(job, held.drain, events)
+    held.due = job.tools.clock() + _gathering(len(events))
+    if error is not None or held.lost or held.drain.error is not None:
+        _give_back(job, held, error)
+    return 0 if error else len(events)
+
+
+def _round(job: _Job, found: Drain, events: Sequence[InboxEvent]) -> ConnectorError | None:
+    """What stands in the way of all of these events, if anything does."""
+    if not events:
+        return None
+    try:
+        scope = job.scopes.get(found.connection_id) or _open(job, found)
+        scope.tries = found.tries
+        rounds.take(scope, events)
+    except ConnectorError as error:
+        return error
+    except Exception as error:
+        # A defect that one connection meets must not end the work for the others.
+        log.exception("a round of events broke off", connection=found.connection_id)
+        return TryLaterError(f"A defect of the connector ({type(error).__name__}).", code="internal")
+    return None
+
+
+def _hold(job: _Job, workspace_id: str, connection_id: str) -> _Held | None:
+    """Take a connection's lease, to be given back when the job ends; None when another has it."""
     tools, now = job.tools, job.tools.clock()
     with tools.database.transaction() as session:
         found = drains.lease(
             session, workspace_id, connection_id, owner=job.owner, now=now, until=now + LEASE
         )
-        events = inbox.pending(session, workspace_id, connection_id, now, _MOST) if found else []
     if found is None:
-        return 0
-    error: ConnectorError | None = None
-    with heartbeat(partial(_prolong, job, found)):
-        try:
-            scope = job.scopes.get(connection_id) or _open(job, found)
-            scope.tries = found.tries
-            rounds.take(scope, events)
-        except ConnectorError as problem:
-            error = problem
-    _give_back(job, found, _gathering(len(events)), error)
-    return 0 if error else len(events)
+        return None
+    held = job.held[connection_id] = _Held(found, now)
+    job.stack.enter_context(heartbeat(partial(_prolong, job, held)))
+    job.stack.callback(_give_back, job, held, None)
+    return held
 
 
-def _give_back(job: _Job, found: Drain, gathering: timedelta, error: ConnectorError | None) -> None:
+def _give_back(job: _Job, held: _Held, error: ConnectorError | None) -> None:
     """Nothing is wrong with events that the other side cannot take now: they wait, and nobody is blamed."""
-    seconds, tries = max(0.0, gathering.total_seconds()), 0
+    found, seconds, tries = held.drain, 0.0, 0
+    if job.held.get(found.connection_id) is not held:
+        return  # it was given back already
+    del job.held[found.connection_id]
     if error is not None:
         tries = found.tries + 1
         asked = error.after if isinstance(error, TryLaterError) else None
@@ -158,26 +236,8 @@ def _give_back(job: _Job, found: Drain, gathering: timedelta, error: ConnectorEr
 
 
 def _open(job: _Job, found: Drain) -> Scope:
-    """A run for what this job writes for a connection; it ends with the job.
-
-    There is no run where the CRM cannot be written to: raises the run-level errors of the ports.
-    """
-    tools, now, id_ = job.tools, job.tools.clock(), str(uuid.uuid4())
-    with tools.database.reading() as session:
-        workspace = workspaces.get(session, found.workspace_id)
-    known = replace(workspace, batch_cap=workspace.batch_known(now))
-    writer = modelling.open_writer(tools, known, "webhook")
-    ids = (found.workspace_id, found.connection_id)
-    new = runs.NewRun(id_, *ids, "webhook", "Events from Whop", id_, now, alone=False)
-    with tools.database.transaction() as session:
-        runs.start(session, new)
-        run = runs.lease(session, id_, owner=job.owner, now=now, until=now + mirror.LEASE)
-    if run is None:
-        raise AssertionError("a run that was just made cannot be taken")
-    job.stack.enter_context(heartbeat(partial(_prolong_run, job, run.id)))
-    scope = mirror.open_scope(tools, run, job.owner, writer)
-    scope.returning, scope.outcomes = True, {}
-    scope.noter = tools.open_noter(workspace, "webhook")
+    """A run for what this job writes for a connection; it ends with the job."""
+    scope = eventruns.begin(job.tools, found.workspace_id, found.connection_id, job.owner, job.stack)
     job.scopes[found.connection_id] = scope
     job.stack.callback(_end, job, found.connection_id)
     return scope
@@ -186,34 +246,27 @@ def _open(job: _Job, found: Drain) -> Scope:
 def _end(job: _Job, connection_id: str) -> None:
     scope = job.scopes.pop(connection_id, None)
     if scope is not None:
-        _finish(job, scope.run, "partial" if sum_of(scope.run.counts, Result.FAILED) else "success", None)
+        eventruns.finish(
+            job.tools,
+            scope.run,
+            job.owner,
+            "partial" if sum_of(scope.run.counts, Result.FAILED) else "success",
+        )
 
 
 def _stop(job: _Job, connection_id: str, error: ConnectorError) -> None:
     """The run ends by this error; the next round tries with a run of its own."""
     scope = job.scopes.pop(connection_id, None)
     if scope is not None:
-        _finish(job, scope.run, "failed", error)
+        eventruns.finish(job.tools, scope.run, job.owner, "failed", error)
 
 
-def _finish(job: _Job, run: runs.Run, status: str, error: ConnectorError | None) -> None:
-    now = job.tools.clock()
-    try:
-        with job.tools.database.transaction() as session:
-            runs.finish(session, run, owner=job.owner, status=status, now=now, error=as_json(error))
-            links.release(session, run.workspace_id, run.id)
-            if error is None:
-                connections.touch_synced(session, run.workspace_id, run.connection_id, now)
-    except TryLaterError as lost:  # somebody ended it meanwhile; what was written is told in it
-        log.warning("the run of events was taken over", run=run.number, error=str(lost))
-
-
-def _prolong(job: _Job, found: Drain) -> None:
+def _prolong(job: _Job, held: _Held) -> None:
+    found = held.drain
+    if job.held.get(found.connection_id) is not held:
+        return
     until = job.tools.clock() + LEASE
     with job.tools.database.transaction() as session:
-        drains.renew(session, found.workspace_id, found.connection_id, owner=job.owner, until=until)
-
-
-def _prolong_run(job: _Job, run_id: str) -> None:
-    with job.tools.database.transaction() as session:
-        runs.renew(session, run_id, owner=job.owner, until=job.tools.clock() + mirror.LEASE)
+        held.lost = not drains.renew(
+            session, found.workspace_id, found.connection_id, owner=job.owner, until=until
+        )

@@ -124,6 +124,17 @@ def _keep_links(scope: Scope, mapping: Mapping, session: Session, window: Sequen
     links.keep(session, scope.claims(mapping), scope.run.id, rows)
     seen = [item.link.id for item in window if item.quick and item.link and item.link.id is not None]
     links.see(session, scope.run.workspace_id, seen, number)
+    links.move_on(session, scope.run.workspace_id, dict(filter(None, map(_moved_on, window))))
+
+
+def _moved_on(item: Item) -> tuple[int, str] | None:
+    """The link and new time of a record that has changed, in nothing that is written."""
+    plan, link = item.plan, item.link
+    if not item.quick or plan is None or plan.action is not Action.NOTHING or plan.updated_at is None:
+        return None
+    if link is None or link.id is None or plan.updated_at <= (link.source_updated_at or ""):
+        return None
+    return link.id, plan.updated_at
 
 
 def _link_row(item: Item, run: int) -> dict[str, Any]:

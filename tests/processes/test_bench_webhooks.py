@@ -76,3 +76,16 @@ def test_both_doors_take_the_same_load_and_the_drain_keeps_up(part: str) -> None
         assert found[f"{rate} events/s: our door, drain running, p99"].value > 0
         assert found[f"{rate} events/s: answers other than 2xx"].met
     assert next(figure for name, figure in found.items() if "events that are done" in name).met
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["fresh", "limited", "burst", "kills", "payments"])
+def test_every_event_ends_in_the_crm(part: str) -> None:
+    report = webhooks.bench(SMALL, (part,))
+
+    timed = ("p99", "CRM requests")
+    missed = [
+        figure.line() for figure in report.figures if not figure.met and not figure.name.endswith(timed)
+    ]
+    assert not missed
+    assert len([figure for figure in report.figures if figure.goal]) >= 3

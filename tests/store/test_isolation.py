@@ -148,6 +148,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     ),
     "links.memories": lambda s, w, a: links.memories(s, w, [a.link_id]),
     "links.see": lambda s, w, a: links.see(s, w, [a.link_id], run=999),
+    "links.move_on": lambda s, w, a: links.move_on(s, w, {a.link_id: "2030-01-01T00:00:00.000Z"}),
     "links.release": lambda s, w, _: links.release(s, w, "drain-1"),
     "links.doubt": lambda s, w, _: links.doubt(s, w, "person"),
     "runs.get": lambda s, w, _: runs.get(s, w, "run-of-a"),

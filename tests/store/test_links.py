@@ -297,6 +297,21 @@ def test_a_seen_record_has_the_number_of_the_run(database: Database) -> None:
     assert counted == len(MANY)
 
 
+def test_the_time_of_a_change_only_moves_on(database: Database) -> None:
+    home = a_home(database)
+    (ref,) = refs("mber_1")
+    id_ = claim(database, home, [ref], owner="run-1")[ref].id
+    assert id_ is not None
+
+    moved = []
+    for time in ("2026-11-02", "2026-11-01", "2026-11-03"):
+        with database.transaction() as session:
+            moved.append(links.move_on(session, home.workspace_id, {id_: time}))
+
+    assert moved == [1, 0, 1]
+    assert find(database, home, [ref], owner="run-1")[ref].source_updated_at == "2026-11-03"
+
+
 def test_seeing_a_record_leaves_the_claim_of_another(database: Database) -> None:
     home = a_home(database)
     (ref,) = refs("mber_1")

@@ -106,6 +106,20 @@ def test_events_of_one_record_in_any_order_end_in_its_newest_state(synced: Scene
     assert {event.state for event in events(synced)} == {"done"}
 
 
+def test_an_older_event_is_stale_though_the_newer_one_changed_nothing(synced: Scene) -> None:
+    found = next(one for one in synced.records("memberships") if one["status"] == "active")
+    first = changed(synced, "memberships", found["id"], status="past_due")
+    second = changed(synced, "memberships", found["id"], status="active")
+
+    receive(synced, a_body(synced, "membership.activated", second))
+    take(synced)
+    receive(synced, a_body(synced, "membership.updated", first))
+    take(synced)
+
+    assert synced.deal_of(found["id"])["whopMembershipStatus"] == "ACTIVE"
+    assert [event.reason for event in events(synced)] == [None, "stale"]
+
+
 def test_a_membership_of_somebody_new_brings_person_and_product_first(scene: Scene) -> None:
     found = a_membership(scene)
 

@@ -188,3 +188,82 @@ class _Telling(_Waiting):
         if mapping.kind == "membership":
             self._until.set()
         return found
+
+
+class _Bell:
+    """Remembers who told it what; something comes without a ring just before nobody looks any more."""
+
+    def __init__(self, at_the_last_moment: Callable[[], None]) -> None:
+        self.told: list[str] = []
+        self._last = at_the_last_moment
+
+    def attended(self, _job: str) -> None:
+        self.told.append("attended")
+
+    def heard(self, _job: str) -> None:
+        if "heard" not in self.told:
+            self._last()
+        self.told.append("heard")
+
+
+def test_while_a_job_looks_nobody_rings_and_what_comes_at_its_end_is_taken(synced: Scene) -> None:
+    first, last = changes(synced, 2)
+    receive(synced, first)
+    bell = _Bell(lambda: receive(synced, last))
+
+    assert drain(synced.tools, owner="drain", pause=synced.clock.advance, bell=bell) == 2
+
+    assert bell.told[0] == "attended"
+    assert bell.told[-1] == "heard"
+    assert bell.told.count("heard") == 2
+    assert {event.state for event in events(synced)} == {"done"}
+
+
+def test_a_job_that_finds_nothing_leaves_the_bell_alone(synced: Scene) -> None:
+    bell = _Bell(lambda: None)
+
+    assert drain(synced.tools, owner="drain", pause=synced.clock.advance, bell=bell) == 0
+
+    assert bell.told == []
+
+
+def test_a_connection_is_one_jobs_until_that_ends(synced: Scene) -> None:
+    first, *rest = changes(synced, 3)
+    receive(synced, first)
+    others: list[int] = []
+
+    def pause(seconds: float) -> None:
+        if rest:
+            receive(synced, rest.pop())
+            others.append(take(synced, owner="other"))
+        synced.clock.advance(seconds)
+
+    assert drain(synced.tools, owner="drain", pause=pause) == 3
+
+    assert others == [0, 0]
+    assert {event.run for event in events(synced)} == {events(synced)[0].run}
+
+
+class _Broken:
+    """A reader with a defect."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def told(self, _raw: bytes) -> Any:
+        raise ZeroDivisionError
+
+
+def test_a_defect_met_for_one_connection_leaves_its_events_for_later(synced: Scene) -> None:
+    receive(synced, *changes(synced, 1))
+    tools = synced.tools
+    broken = replace(tools, open_reader=lambda *args: _Broken(tools.open_reader(*args)))
+
+    assert take(synced, broken) == 0
+    waiting = events(synced)[0].state
+    synced.clock.advance(60)
+
+    assert (waiting, take(synced)) == ("pending", 1)

@@ -354,3 +354,16 @@ def test_the_memory_of_invented_ids_is_bounded(at_desk: Desk) -> None:
         assert intake.known(f"invented-{number}") is None
 
     assert len(intake._known) < 1_000
+
+
+def test_nobody_rings_while_a_job_looks_by_itself(at_desk: Desk, redis_url: str) -> None:
+    bell = at_desk.door.parts.bell
+    bell.attended("drain")
+    raw = an_event()
+
+    assert deliver(at_desk, raw, signed(raw)).status_code == 200
+    assert rings(redis_url) == 0
+    bell.heard("drain")
+
+    assert deliver(at_desk, an_event("msg_2"), signed(an_event("msg_2"), "msg_2")).status_code == 200
+    assert rings(redis_url) == 1

@@ -16,11 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from connector.bootstrap import Parts
+from connector.bootstrap.crm_openers import crm_budget_key
+from connector.budget import Terms
 from connector.cli import fleet, processes, stage
 from connector.cli.bench.posting import Sent
 from connector.cli.processes import Child
 from connector.cli.stage import Size, Stage
+from connector.crms.twenty.client import LIMITS
 from connector.errors import ConnectorError
+from connector.ports import Limit
 from connector.store import eventbook, hooks, runs
 from connector.store.connections import Connection
 from connector.store.eventbook import EventFilter
@@ -33,6 +37,7 @@ from connector.sync.hooking import secret_binding
 _PORTS = {"web": 0, "whop": 0, "twenty": 0, "plain": 0}
 _SECRET = "ws_bench0123456789abcdef"  # noqa: S105 - of a sandbox that lives as long as the bench
 _PATIENCE = 600.0
+_UNREACHED = Limit(60_000, 60)
 
 Json = dict[str, Any]
 
@@ -93,6 +98,12 @@ class Hooked:
             with self.parts.database.reading() as session:
                 run = runs.get(session, run.workspace_id, run.id)
         return run
+
+    def learn_limit(self) -> None:
+        """As after the CRM's first refusal, which names a limit that nobody reaches."""
+        key = crm_budget_key(self.connection.workspace_id, "api_key")
+        terms = Terms("Twenty", code="crm_rate_limit", limits=LIMITS)
+        self.parts.budgets.tokens(key, terms, "webhook").refused(_UNREACHED)
 
     def settle(self) -> None:
         """Wait until no event waits."""

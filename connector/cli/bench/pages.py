@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 import random
 import re
 import subprocess
@@ -21,6 +20,7 @@ from urllib.parse import urlencode
 from connector.bootstrap import Parts
 from connector.cli import operators, processes, stage
 from connector.cli.bench import filled, usage
+from connector.cli.bench.figures import percentile
 from connector.cli.bench.filled import Filled
 from connector.cli.bench.loads import Browser, Line
 from connector.cli.bench.report import Report
@@ -149,17 +149,12 @@ def _timed(line: Line, pages: Sequence[Page], requests: int) -> dict[str, list[f
 
 
 def _report_times(report: Report, times: Mapping[str, Sequence[float]]) -> None:
-    loop = _percentile(times[_MINIMAL], 50)
+    loop = percentile(times[_MINIMAL], 50)
     report.add(f"minimal loop: {_MINIMAL}, p50", loop * 1000, "ms")
     for name, seconds in list(times.items())[1:]:
-        middle, high = _percentile(seconds, 50), _percentile(seconds, 95)
+        middle, high = percentile(seconds, 50), percentile(seconds, 95)
         report.add(f"{name}: p50", middle * 1000, "ms", note=f"{middle / loop:.0f} x the minimal loop")
         report.add(f"{name}: p95", high * 1000, "ms", ("<=", 100))
-
-
-def _percentile(values: Sequence[float], percent: int) -> float:
-    """The smallest value that so many percent do not exceed."""
-    return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
 
 
 def _report_weights(report: Report, line: Line, pages: Sequence[Page]) -> None:

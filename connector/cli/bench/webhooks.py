@@ -6,14 +6,15 @@ the same deliveries in the same run, in turn with the connector's door.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 
 from connector.cli import stage
-from connector.cli.bench import hooked
+from connector.cli.bench import bursts, hooked
+from connector.cli.bench.figures import percentile
 from connector.cli.bench.hooked import Hooked, Json
 from connector.cli.bench.posting import Sent
 from connector.cli.bench.report import Report
@@ -96,12 +97,55 @@ def _at_rate(report: Report, work: Work, found: Hooked, bodies: Iterator[Json], 
             sent[name] += found.post([next(bodies) for _ in range(each)], url, rate=rate, seed=turn)
     for name, answers in sent.items():
         for percent in (50, 99):
-            report.add(f"{at}: {name}, p{percent}", _percentile(_seconds(answers), percent) * 1000, "ms")
+            report.add(f"{at}: {name}, p{percent}", percentile(_seconds(answers), percent) * 1000, "ms")
     plain, ours = sent.values()
-    times = _percentile(_seconds(ours), 99) / _percentile(_seconds(plain), 99)
+    times = percentile(_seconds(ours), 99) / percentile(_seconds(plain), 99)
     report.add(f"{at}: p99, times the minimal handler", times, "x", ("<=", _MOST))
     refused = sum(not 200 <= one.status < 300 for one in ours)
     report.add(f"{at}: answers other than 2xx", refused, "answers", ("<=", 0), f"of {len(ours)}")
+
+
+# --- from the delivery to the CRM
+
+
+def _fresh(report: Report, work: Work) -> None:
+    with hooked.installation(_size(work)) as found:
+        found.learn_limit()
+        stage.meanwhile(
+            found.supervisor, partial(_until_written, report, work, found, 50, "50 events/s", 1.0)
+        )
+
+
+def _limited(report: Report, work: Work) -> None:
+    with hooked.installation(replace(_size(work), limits=True)) as found:
+        at = "10 events/s, CRM at its default limit"
+        stage.meanwhile(found.supervisor, partial(_until_written, report, work, found, 10, at, 5.0))
+
+
+def _until_written(report: Report, work: Work, found: Hooked, rate: int, at: str, most: float) -> None:
+    found.sync()
+    bodies = list(islice(changes(found), int(rate * work.seconds)))
+    bursts.until_written(report, found, bodies, rate=rate, at=at, most=most)
+
+
+# --- many at once
+
+
+def _burst(report: Report, work: Work) -> None:
+    with hooked.installation(_size(work)) as found:
+        act = partial(bursts.burst, report, found, work.events, at="burst")
+        stage.meanwhile(found.supervisor, act)
+
+
+def _kills(report: Report, work: Work) -> None:
+    with hooked.installation(_size(work)) as found:
+        act = partial(bursts.burst, report, found, work.events, at="burst with kills", kills=True)
+        stage.meanwhile(found.supervisor, act)
+
+
+def _payments(report: Report, work: Work) -> None:
+    with hooked.installation(_size(work)) as found:
+        stage.meanwhile(found.supervisor, partial(bursts.payments, report, found, work.payments))
 
 
 # --- what all parts need
@@ -123,13 +167,13 @@ def _seconds(sent: Sequence[Sent]) -> list[float]:
     return [one.seconds for one in sent]
 
 
-def _percentile(values: Sequence[float], percent: int) -> float:
-    """The smallest value that so many percent do not exceed."""
-    return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
-
-
 PARTS: dict[str, Callable[[Report, Work], None]] = {
     "ack-sqlite": _ack_sqlite,
     "ack-postgresql": _ack_postgresql,
+    "fresh": _fresh,
+    "limited": _limited,
+    "burst": _burst,
+    "kills": _kills,
+    "payments": _payments,
 }
 """What there is to measure, by the names of ``--only``."""
