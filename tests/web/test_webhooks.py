@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from desk import Desk, a_connection, desk
 from entering import NOON
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from redis import Redis
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
@@ -27,6 +29,12 @@ from connector.web.intake import Intake, Together
 
 SECRET = "ws_0123456789abcdef"
 APP_SECRET = "ws_of_the_app"
+ODD: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200)
 
 
 @pytest.fixture
@@ -367,3 +375,39 @@ def test_nobody_rings_while_a_job_looks_by_itself(at_desk: Desk, redis_url: str)
 
     assert deliver(at_desk, an_event("msg_2"), signed(an_event("msg_2"), "msg_2")).status_code == 200
     assert rings(redis_url) == 1
+
+
+# --- whatever comes
+
+
+@given(st.binary(max_size=300), st.booleans())
+@settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_random_bytes_are_refused_with_the_right_status(at_desk: Desk, raw: bytes, right: bool) -> None:
+    before = len(kept(at_desk))
+
+    answer = deliver(at_desk, raw, signed(raw, secret=SECRET if right else "ws_other"))
+
+    assert answer.status_code in ((400,) if right else (401, 429))
+    assert len(kept(at_desk)) == before
+
+
+@given(st.dictionaries(st.sampled_from(["id", "type", "account_id", "timestamp", "data", "action"]), ODD))
+@settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_signed_body_of_any_shape_is_kept_or_refused_and_breaks_nothing(at_desk: Desk, odd: Any) -> None:
+    raw, id_ = an_event(**odd), uuid.uuid4().hex
+
+    assert deliver(at_desk, raw, signed(raw, id_)).status_code in (200, 400, 401, 429)
+
+
+@given(st.dictionaries(st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature"]), HEADER))
+@settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_headers_of_any_shape_are_refused(at_desk: Desk, odd: dict[str, str]) -> None:
+    raw = an_event()
+
+    answer = deliver(at_desk, raw, {**signed(raw, secret="ws_other"), **odd})
+
+    assert answer.status_code in (401, 429)
+    assert kept(at_desk) == []
