@@ -91,7 +91,7 @@ def show(run: str, results: tuple[str, ...], limit: int, *, as_json: bool) -> No
 
 def document(run: Run) -> dict[str, Any]:
     """A run as data."""
-    names = ("id", "number", "type", "status", "why", "counts", "unknown_choices", "error")
+    names = ("id", "number", "type", "status", "why", "counts", "drift", "unknown_choices", "error")
     times = ("queued_at", "started_at", "ended_at")
     shown = {name: getattr(run, name) for name in (*names, *times)}
     return shown | {"records": sum_of(run.counts)}
@@ -100,7 +100,8 @@ def document(run: Run) -> dict[str, Any]:
 def line(run: Run) -> str:
     """A run in one line."""
     told = ", ".join(f"{sum_of(run.counts, result)} {result.value}" for result in Result)
-    why = f" · {run.error['message']}" if run.error else ""
+    why = f" · {run.drift} put back after a change in the CRM" if run.drift else ""
+    why += f" · {run.error['message']}" if run.error else ""
     return f"{run.id}  {run.type} {run.status}  {sum_of(run.counts)} records: {told}{why}"
 
 

@@ -184,6 +184,7 @@ def plan_vanished(plan: PlannedWrite, mapping: Mapping) -> PlannedWrite:
             before=None,
             memory=(),
             finished=None,
+            drift=(),
         )
     error = refused(plan, VANISHED, code="crm_record_gone")
     return plan._replace(action=Action.FAIL, state=LinkState.FAILED, error=error, finished=None)
@@ -226,7 +227,7 @@ def _update(case: Case, row: CrmRow, reason: Reason | None = None) -> PlannedWri
         crm_id=row.id,
         values=what.values,
         fingerprint=case.known.print_,
-        reason=reason,
+        reason=reason or (Reason.PUT_BACK if what.drift else None),
         before={name: row.values.get(name) for name in what.values},
         raw=row.raw,
         memory=what.ours,
@@ -235,6 +236,8 @@ def _update(case: Case, row: CrmRow, reason: Reason | None = None) -> PlannedWri
         created_at=row.created_at,
         warnings=tuple(_not_written(name, holder) for name, holder in what.left_out),
         restores=row.deleted,
+        drift=what.drift,
+        seen_at=row.updated_at,
     )
 
 

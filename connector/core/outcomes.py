@@ -45,6 +45,7 @@ class Outcome(NamedTuple):
     after: Mapping[str, Any] | None = None
     error: ConnectorError | None = None
     warnings: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
 
 
 _WRITTEN = {Action.CREATE: Result.CREATED, Action.UPDATE: Result.UPDATED}
@@ -66,6 +67,7 @@ def settle(plan: PlannedWrite, result: WriteResult | None = None) -> Outcome:
         after=plan.values or None,
         error=error,
         warnings=plan.warnings + tuple(_left_out(name) for name in (result.left_out if result else ())),
+        drift=plan.drift if kind is Result.UPDATED else (),
     )
 
 
@@ -98,6 +100,11 @@ def tally(outcomes: Iterable[Outcome]) -> Counts:
     for (object_, result), number in counter.items():
         counts.setdefault(object_, {})[result] = number
     return counts
+
+
+def drifted(outcomes: Iterable[Outcome]) -> int:
+    """How many records hold again what somebody had changed in the CRM."""
+    return sum(1 for outcome in outcomes if outcome.drift)
 
 
 def add(left: Counts, right: Counts) -> Counts:

@@ -7,8 +7,8 @@ reached by is lost.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingType
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from connector.core.mapping import Mapping, Own, key_text
@@ -21,11 +21,13 @@ _THERE: Final = object()
 
 class Changes(NamedTuple):
     """``values`` are to be written; ``ours`` are the fields that hold what we say, then; ``left_out`` are
-    those that another CRM record holds, with that record."""
+    those that another CRM record holds, with that record; ``drift`` are those to be written that do not hold
+    what was written last."""
 
     values: Values
     ours: tuple[str, ...]
     left_out: tuple[tuple[str, CrmRow], ...]
+    drift: tuple[str, ...] = ()
 
 
 class Standing(NamedTuple):
@@ -60,7 +62,17 @@ def changes(
                 continue
             changed[name] = new
         ours.append(name)
-    return Changes(changed, tuple(ours), tuple(left_out))
+    drift = () if standing.second else tuple(_drifted(changed, ownership, row, standing.memory))
+    return Changes(changed, tuple(ours), tuple(left_out), drift)
+
+
+def _drifted(changed: Values, ownership: MappingType[str, Own], row: CrmRow, memory: Memory) -> Iterator[str]:
+    """The fields that are ours alone, that we wrote, and that somebody else wrote since."""
+    for name in changed:
+        if ownership[name] is not Own.ALWAYS or name not in memory:
+            continue
+        if not remembers(memory, name, value_hash(row.values.get(name))):
+            yield name
 
 
 def _new_value(own: Own, name: str, value: Any, row: CrmRow, standing: Standing) -> Any:

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     RECREATED = "recreated"
     KEPT = "kept"
     REMOVED = "removed"
+    PUT_BACK = "put_back"
 
 
 class LinkState(StrEnum):
@@ -93,7 +94,8 @@ class Link(NamedTuple):
     """The remembered pair of source record and CRM record; ``crm_id`` None while there is none yet.
 
     ``resumed`` says that this very run claimed it before and was cut off: the write may have arrived.
-    ``seen_run`` is the number of the run that settled it last.
+    ``seen_run`` is the number of the run that settled it last. ``crm_seen_at`` is the CRM's time of the
+    record when it was last compared whole.
     """
 
     ref: Ref
@@ -108,6 +110,15 @@ class Link(NamedTuple):
     resumed: bool = False
     id: int | None = None
     seen_run: int | None = None
+    crm_seen_at: str | None = None
+
+
+class Stamp(NamedTuple):
+    """What tells whether a CRM record moved: its time, and what its relations point at. Those are apart,
+    because a record that is destroyed empties the relations to it and moves no time."""
+
+    updated_at: str | None
+    relations: MappingType[str, str | None] = NOTHING_YET
 
 
 class Found(NamedTuple):
@@ -157,7 +168,8 @@ class PlannedWrite(NamedTuple):
 
     ``raw`` is the CRM row's composites as they are, for the parts we do not own. ``finished`` is the
     action that a cut-off attempt had already carried out, where nothing is left to send. ``restores``:
-    the row is in the CRM's bin, and this update is meant to take it out.
+    the row is in the CRM's bin, and this update is meant to take it out. ``drift`` are the fields that
+    somebody changed in the CRM and that are put back; ``seen_at`` is the CRM's time of the row compared.
     """
 
     ref: Ref
@@ -180,6 +192,8 @@ class PlannedWrite(NamedTuple):
     restores: bool = False
     generation: int | None = None
     doubt: Doubt | None = None
+    drift: tuple[str, ...] = ()
+    seen_at: str | None = None
 
 
 Taken = dict[tuple[str, str], tuple[Ref, CrmRow]]
@@ -217,6 +231,14 @@ def plan_from_link(mapped: MappedRecord, print_: str, link: Link | None) -> Plan
     if link.fingerprint == print_ and link.state is LinkState.LINKED:
         return unwritten(mapped, print_, Action.NOTHING, None, link)
     return None
+
+
+def is_as_left(link: Link, values: Values, stamp: Stamp | None) -> bool:
+    """Whether the CRM record is as it was when it was last compared: nobody wrote it, deleted it, or took
+    away what it points at. ``stamp`` is None for one that is not there, or in the bin."""
+    if stamp is None or stamp.updated_at is None or stamp.updated_at != link.crm_seen_at:
+        return False
+    return all(values.get(name, at) == at for name, at in stamp.relations.items())
 
 
 def _is_stale(mapped: MappedRecord, link: Link) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from connector.core.events import Told
 from connector.core.mapping import Mapping
 from connector.core.outcomes import WriteResult
-from connector.core.plan import Found, PlannedWrite
+from connector.core.plan import Found, PlannedWrite, Stamp
 from connector.core.records import BadRecord, CrmRow, Page, Ref, SourceRecord
 
 Clock = Callable[[], datetime]
@@ -190,6 +190,10 @@ class Writer(Protocol):
 
     def living(self, mapping: Mapping, ids: Sequence[str]) -> set[str]:
         """Which of these rows are in the CRM, and not in its bin."""
+        ...
+
+    def stamps(self, mapping: Mapping, ids: Sequence[str]) -> dict[str, Stamp]:
+        """When each of these rows changed last, and what it points at; none for one that is in the bin."""
         ...
 
     def remove(self, mapping: Mapping, rows: Sequence[CrmRow]) -> set[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, null, or_, select, update
+from sqlalchemy import bindparam, func, null, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from connector.core.plan import NOTHING_YET, Link, LinkState, Memory
@@ -57,7 +57,7 @@ def find(
         link.c.source == source,
         link.c.workspace_id == workspace_id,
     )
-    for id_, source_id, crm_id, state, *known, claimed_by in session.execute(query):
+    for id_, source_id, crm_id, state, *known, seen_at, claimed_by in session.execute(query):
         ref, resumed = Ref(source, kind, source_id), owner is not None and claimed_by == owner
         generation, print_, updated_at, created_at, seen_run = known
         found[ref] = Link(
@@ -73,6 +73,7 @@ def find(
             resumed,
             id_,
             seen_run,
+            seen_at,
         )
     return found
 
@@ -87,6 +88,7 @@ _FIND = select(
     link.c.source_updated_at,
     link.c.crm_created_at,
     link.c.seen_run,
+    func.coalesce(link.c.crm_seen_at, link.c.crm_updated_at),
     link.c.claimed_by,
 )
 
@@ -196,8 +198,8 @@ def keep(session: Session, scope: Claimed, owner: str, rows: Sequence[Mapping[st
     """Save what the CRM answered and release the claims.
 
     Each row: ``of_id`` (the source id), crm_id, state, fingerprint, source_updated_at, memory,
-    crm_created_at, crm_updated_at (None leaves it as it was), seen_run. Raises TryLaterError when a claim
-    was lost meanwhile; save nothing then.
+    crm_created_at, crm_updated_at (None leaves it as it was), crm_seen_at, seen_run. Raises TryLaterError
+    when a claim was lost meanwhile; save nothing then.
     """
     if not rows:
         return

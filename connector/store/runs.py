@@ -37,6 +37,7 @@ class Run:
     unknown_choices: dict[str, dict[str, int]]
     checkpoint: dict[str, Any]
     checkpoint_version: int
+    drift: int
     error: dict[str, Any] | None
     lease_owner: str | None
     lease_until: datetime | None
@@ -68,6 +69,7 @@ class LogEntry:
     warnings: list[str] | None
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    drift: list[str] | None
     created_at: datetime
 
 
@@ -288,6 +290,7 @@ def _entry(run: Run, outcome: Outcome, now: datetime) -> dict[str, Any]:
         "warnings": list(outcome.warnings) or None,
         "before": outcome.before,
         "after": outcome.after,
+        "drift": list(outcome.drift) or None,
         "created_at": now,
     }
 

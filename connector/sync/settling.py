@@ -93,6 +93,7 @@ def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dic
     choices = _add_choices(scope.run.unknown_choices, window)
     progress: dict[str, Any] = {
         "counts": counts,
+        "drift": scope.run.drift + core_outcomes.drifted(settled),
         "unknown_choices": choices,
         "checkpoint": checkpoint,
         "lease_until": now + scope.lease,
@@ -153,6 +154,7 @@ def _link_row(item: Item, run: int) -> dict[str, Any]:
         "memory": _memory(item, run) if written else dict(link.memory),
         "crm_created_at": (result.created_at if result else plan.created_at) or link.crm_created_at,
         "crm_updated_at": result.updated_at if result else None,
+        "crm_seen_at": result.updated_at if result else plan.seen_at,
         "seen_run": run,
         "generation": plan.generation if plan.generation is not None and written else link.generation,
     }

@@ -58,15 +58,31 @@ def retry(
     with tools.database.reading() as session:
         run = runs.get(session, workspace_id, run_id)
         refs = runs.refs_to_retry(session, workspace_id, run.number, entry_ids, error_code)
-        connection = connections.get(session, workspace_id, run.connection_id)
     if not refs:
         raise RefusedError("There is no failed record left to try again.", code="nothing_to_retry")
-    mirror.check_may_run(connection)
+    return take_again(tools, workspace_id, run.connection_id, refs, why=why, correlation_id=correlation_id)
+
+
+def take_again(
+    tools: Tools,
+    workspace_id: str,
+    connection_id: str,
+    refs: dict[str, list[str]],
+    *,
+    why: str,
+    correlation_id: str,
+) -> str:
+    """Take single records (kind → source ids) through a run of their own; its id.
+
+    Raises RefusedError when a sync of the connection is under way, or may not be.
+    """
+    with tools.database.reading() as session:
+        mirror.check_may_run(connections.get(session, workspace_id, connection_id))
     id_ = str(uuid.uuid4())
     new = NewRun(
         id=id_,
         workspace_id=workspace_id,
-        connection_id=run.connection_id,
+        connection_id=connection_id,
         type="repair",
         why=why,
         correlation_id=correlation_id,

@@ -17,7 +17,7 @@ from connector.core.matching import plan_write
 from connector.core.plan import Found, Link, Taken
 from connector.core.records import Page, Ref
 from connector.errors import ConnectorError
-from connector.sync import looking, parents, recalling, selling, settling
+from connector.sync import drifting, looking, parents, recalling, selling, settling
 from connector.sync.gathering import Batch, Gathering
 from connector.sync.looking import Sight
 from connector.sync.scope import Advance, Item, Progress, Scope
@@ -114,6 +114,7 @@ class Road:
             items = [item for item in items if not _is_told(item, scope.run.number)]
         parents.resolve(scope, mapping, items, self._bring_in)
         recalling.decide_from_links(items)
+        drifting.reconsider(scope, mapping, items)
         parents.follow(scope, mapping, items, self._bring_in)
         recalling.recall_memory(scope, items)
         began = scope.clock()

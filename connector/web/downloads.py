@@ -20,7 +20,7 @@ from connector.store.runs import LogEntry
 _PAGE = 1000
 _COLUMNS = (
     *("time", "sync", "result", "reason", "object", "kind", "source_id", "crm_id", "title"),
-    *("error_code", "error", "warnings", "before", "after"),
+    *("error_code", "error", "warnings", "before", "after", "put_back"),
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -83,5 +83,6 @@ def _document(entry: LogEntry) -> dict[str, Any]:
         *(entry.created_at.isoformat(), entry.run, Result(entry.result).value, entry.reason, entry.object),
         *(entry.kind, entry.source_id, entry.crm_id, entry.title, entry.error_code),
         *((entry.error or {}).get("message"), entry.warnings, entry.before, entry.after),
+        entry.drift,
     )
     return dict(zip(_COLUMNS, values, strict=True))

@@ -69,6 +69,7 @@ REASON: Final[Mapping[str, str]] = {
     "recreated": "Deleted in Twenty, and made anew",
     "kept": "Left as it is in Twenty",
     "removed": "Done when the company was disconnected",
+    "put_back": "Someone changed it in Twenty; put back",
 }
 WHY: Final[Mapping[str, str]] = {
     "several": "Fits more than one in Twenty",
@@ -207,11 +208,12 @@ def _text(raw: Any, labels: Mapping[str, str]) -> str:
 
 
 class Change(NamedTuple):
-    """One field of a record, before and after."""
+    """One field of a record, before and after; ``drifted``: somebody had changed it in the CRM."""
 
     field: str
     before: Value
     after: Value
+    drifted: bool = False
 
 
 class Vocabulary:
@@ -265,6 +267,7 @@ class Vocabulary:
                 self.field(entry.object, name),
                 value(before.get(name), self._options.get((entry.object, name))),
                 value(after.get(name), self._options.get((entry.object, name))),
+                name in (entry.drift or ()),
             )
             for name in {**after, **before}
         ]

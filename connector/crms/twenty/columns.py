@@ -9,7 +9,7 @@ from typing import Any
 
 from connector.core.mapping import FieldSpec, Mapping
 from connector.core.naming import Names
-from connector.core.plan import PlannedWrite
+from connector.core.plan import PlannedWrite, Stamp
 from connector.core.records import CrmRow
 from connector.crms.twenty import fields
 
@@ -75,6 +75,16 @@ class Columns:
         """Takes ``f`` and ``n``; answers whole rows."""
         picks = (fields.selection(spec.type, self.names[name]) for name, spec in self.specs.items())
         return look_query(self.object, self.plural, [*_META, *picks])
+
+    @property
+    def stamp(self) -> str:
+        """Takes ``f`` and ``n``; answers when each row changed, and what it points at."""
+        picks = (fields.selection(spec.type, self.names[spec.name]) for spec in self.links)
+        return look_query(self.object, self.plural, ["id", "updatedAt", *picks])
+
+    def stamp_of(self, node: Json) -> Stamp:
+        """A row of that answer."""
+        return Stamp(node["updatedAt"], {spec.name: node.get(self.sent[spec.name][1]) for spec in self.links})
 
     def walk(self, picks: str) -> str:
         """Takes ``f``, ``n`` and a cursor ``c``; answers a page of rows with these picks."""

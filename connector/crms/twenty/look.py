@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from connector.core.mapping import key_text
-from connector.core.plan import Found
+from connector.core.plan import Found, Stamp
 from connector.core.records import CrmRow, Ref
 from connector.crms.twenty import fields
 from connector.crms.twenty.client import TwentyClient
@@ -93,6 +93,16 @@ def living(client: TwentyClient, columns: Columns, ids: Sequence[str]) -> set[st
         block = list(ids[start : start + _IDS])
         nodes = _asked(client, columns.plural, query, {"id": {"in": block}}, 2 * len(block) + 100)
         found.update(node["id"] for node in nodes)
+    return found
+
+
+def stamps(client: TwentyClient, columns: Columns, ids: Sequence[str]) -> dict[str, Stamp]:
+    """When each of these rows changed last, out of the bin."""
+    found: dict[str, Stamp] = {}
+    for start in range(0, len(ids), _BLOCK):
+        block = list(ids[start : start + _BLOCK])
+        nodes = _asked(client, columns.plural, columns.stamp, {"id": {"in": block}}, 2 * len(block) + 100)
+        found.update((node["id"], columns.stamp_of(node)) for node in nodes)
     return found
 
 

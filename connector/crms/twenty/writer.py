@@ -15,13 +15,13 @@ from typing import Any
 from connector.core.mapping import Mapping
 from connector.core.naming import Names
 from connector.core.outcomes import WriteResult
-from connector.core.plan import Action, Found, PlannedWrite
+from connector.core.plan import Action, Found, PlannedWrite, Stamp
 from connector.core.records import CrmRow, Ref
 from connector.crms.twenty import remove
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.columns import AS_WRITTEN, Columns
 from connector.crms.twenty.further import Further
-from connector.crms.twenty.look import living, look
+from connector.crms.twenty.look import living, look, stamps
 from connector.crms.twenty.refusals import Refusal
 from connector.crms.twenty.write import Batch, Batches
 from connector.errors import ReconnectError
@@ -74,6 +74,10 @@ class TwentyWriter:
     def living(self, mapping: Mapping, ids: Sequence[str]) -> set[str]:
         """One request for 5,000 ids."""
         return living(self._client, Columns.of(mapping, self._names), ids)
+
+    def stamps(self, mapping: Mapping, ids: Sequence[str]) -> dict[str, Stamp]:
+        """One request for 2,000 ids."""
+        return stamps(self._client, Columns.of(mapping, self._names), ids)
 
     def apply(self, mapping: Mapping, writes: Sequence[PlannedWrite]) -> list[WriteResult]:
         """Creates first, then updates; results in the order of ``writes``.

@@ -31,6 +31,9 @@ link = Table(
     #: The CRM's own times after our last write: a ghost has another creation, an edit a later update.
     Column("crm_created_at", String(30)),
     Column("crm_updated_at", String(30)),
+    #: The CRM's time of the record when it was last compared whole. Not the same as what our last write left
+    #: behind: a person may have changed what is theirs since, and that record is not ours to delete.
+    Column("crm_seen_at", String(30)),
     #: Number of the run that saw the source record last.
     Column("seen_run", Big),
     #: Who writes this record now; null when nobody does. Void after claimed_until.
@@ -66,6 +69,8 @@ sync_run = Table(
     Column("checkpoint", Json, nullable=False),
     #: Moves with each checkpoint; saving is compare-and-set on it.
     Column("checkpoint_version", Integer, nullable=False, default=0),
+    #: How many records held what somebody had changed in the CRM, and hold ours again.
+    Column("drift", Integer, nullable=False, default=0, server_default="0"),
     Column("error", Json),
     #: The worker at it now, and until when it may be silent before another takes over.
     Column("lease_owner", String(64)),
@@ -101,6 +106,8 @@ sync_log_entry = Table(
     Column("warnings", Json),
     Column("before", Json),
     Column("after", Json),
+    #: Fields that somebody had changed in the CRM and that were put back; null: none.
+    Column("drift", Json),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_sync_log_entry_run", "run", "result", "id"),
     Index("ix_sync_log_entry_source_id", "source_id", "workspace_id"),
