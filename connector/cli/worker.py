@@ -29,16 +29,21 @@ class Worker(SimpleWorker):
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
+def collect_seldom() -> None:
+    """What is loaded by now stays; a page of records is garbage all at once. Python's collector, left as it
+    is, goes through everything for each few hundred new objects: a quarter of a sync's CPU.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 def work(redis: Redis, queues: Sequence[str], *, burst: bool = False) -> None:
     """Serve the queues, the first before the second, until SIGTERM (or, in a burst, until they are empty).
 
     Jobs run in this process: they last seconds, are safe to kill, and a fork would cost each 20 ms and
     its open connections.
     """
-    # What is loaded by now stays; a page of records is garbage all at once. Python's collector, left as it
-    # is, goes through everything for each few hundred new objects: a quarter of a sync's CPU.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    collect_seldom()
     worker = Worker(
         list(queues),
         connection=redis,

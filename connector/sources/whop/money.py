@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 Money = dict[str, str]
@@ -23,6 +24,11 @@ def money(value: float | str, currency: str) -> Money:
     No digit is lost; fewer than the currency has are filled up, as today's dialect writes them. Raises
     ValueError for what is no finite number.
     """
+    return {"amount": _exact(value, _PLACES.get(currency.lower(), _CENTS)), "currency": currency}
+
+
+@lru_cache(maxsize=4096, typed=True)  # a company has few prices
+def _exact(value: float | str, places: int) -> str:
     text = f"{value:.{_DIGITS}g}" if isinstance(value, float) else str(value)
     try:
         amount = Decimal(text)
@@ -30,7 +36,7 @@ def money(value: float | str, currency: str) -> Money:
         raise ValueError("no number") from None
     if not amount.is_finite():
         raise ValueError("not finite")
-    digits = format(amount, "f")
+    digits = format(amount or Decimal(), "f")  # no zero is negative
     whole, _, parts = digits.partition(".")
-    parts = parts.rstrip("0").ljust(_PLACES.get(currency.lower(), _CENTS), "0")
-    return {"amount": f"{whole}.{parts}" if parts else whole, "currency": currency}
+    parts = parts.rstrip("0").ljust(places, "0")
+    return f"{whole}.{parts}" if parts else whole

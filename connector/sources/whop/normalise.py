@@ -21,7 +21,8 @@ SOURCE: Final = "whop"
 Read = Callable[[dict[str, Any]], Mapping[str, Any]]
 """An item of today's dialect → canonical fields. Raises BadRecordError."""
 
-_ID: Final = re.compile(r"[!-~]{1,100}")
+_LONGEST_ID: Final = 100
+_ID: Final = re.compile(rf"[!-~]{{1,{_LONGEST_ID}}}")
 #: Null here would be taken for empty and clear a field of the CRM, or let a late event pass for a new one.
 NEVER_NULL: Final[Mapping[str, str]] = {
     "product": "id title created_at updated_at",
@@ -33,8 +34,11 @@ NEVER_NULL: Final[Mapping[str, str]] = {
     "dispute": "id status currency amount inquiry created_at updated_at",
     "user": "id username created_at",
 }
+SHAPES: Final[Mapping[str, Shape]] = {
+    kind: compiled(SENT[kind], frozenset(NEVER_NULL[kind].split())) for kind in SENT
+}
 #: What is no data of the company, or has a name that is ours: it never becomes part of a record.
-_DROPPED: Final[Mapping[str, tuple[str, ...]]] = {"membership": ("payments",), "payment": ("client_secret",)}
+DROPPED: Final[Mapping[str, tuple[str, ...]]] = {"membership": ("payments",), "payment": ("client_secret",)}
 
 
 def normalise(kind: str, item: object, withheld: frozenset[str] = frozenset()) -> SourceRecord:
@@ -51,11 +55,11 @@ def normalise(kind: str, item: object, withheld: frozenset[str] = frozenset()) -
     dialect = dialect_of(kind, item)
     fields = _READERS[kind](item if dialect == CURRENT else _translated(dialect, kind, item))
     if withheld:
-        fields = _without_nulls(fields, withheld)
+        fields = without_nulls(fields, withheld)
     return SourceRecord(Ref(SOURCE, kind, id_), fields, fields.get("updated_at"))
 
 
-def _without_nulls(fields: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any]:
+def without_nulls(fields: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any]:
     """The fields without those of these names, dotted ones included, that are null."""
     nulls = [name for name in names if fields.get(name, "") is None]
     if nulls:
@@ -75,6 +79,13 @@ def _without(fields: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 def is_id(value: object) -> TypeGuard[str]:
     """Whether this can be an id of Whop: opaque, but short, visible and plain."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def are_ids(texts: Sequence[str]) -> bool:
+    """Whether ``is_id`` holds for each of these texts; asked of all at once."""
+    joined, lengths = "".join(texts), set(map(len, texts))
+    plain = joined.isascii() and joined.isprintable() and " " not in joined
+    return plain and lengths.isdisjoint((0,)) and max(lengths, default=1) <= _LONGEST_ID
 
 
 def owner(kind: str, fields: Mapping[str, Any]) -> str | None:
@@ -99,8 +110,8 @@ def _translated(dialect: str, kind: str, item: dict[str, Any]) -> dict[str, Any]
 
 
 def _current(kind: str) -> Read:
-    shape = compiled(SENT[kind], frozenset(NEVER_NULL[kind].split()))
-    dropped = _DROPPED.get(kind, ())
+    shape = SHAPES[kind]
+    dropped = DROPPED.get(kind, ())
 
     def read(item: dict[str, Any]) -> dict[str, Any]:
         for name in dropped:

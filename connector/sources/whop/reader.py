@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -12,18 +11,19 @@ import orjson
 import structlog
 
 from connector.core.events import Told
-from connector.core.records import BadRecord, Page, Ref, SourceRecord
+from connector.core.records import BadRecord, Page, Ref
 from connector.errors import BadRecordError, RefusedError, TryLaterError
 from connector.ports import SourceAccount
 
-from . import client, refusals
+from . import client, refusals, taking
 from .answers import unlike_whop
 from .catalogue import CATALOGUE
 from .granted import PERMISSIONS, Grants, looks_withheld
-from .normalise import SOURCE, is_id, normalise, owner
+from .normalise import SOURCE, is_id
 from .payloads import told
 from .remembered import Remembered
 from .shapes import bad_value
+from .taking import Item
 from .vocabulary import NewWords
 
 log = structlog.get_logger(__name__)
@@ -31,9 +31,6 @@ log = structlog.get_logger(__name__)
 _PATHS: Final = {kind: f"/{kind}s" for kind in CATALOGUE.order}
 _PEOPLE: Final = "/users"
 _AT_ONCE: Final = 100
-
-Item = SourceRecord | BadRecord
-_MAY_NAME_NONE: Final = frozenset({"product", "plan", "payment", "refund", "dispute"})
 
 
 class WhopReader:
@@ -101,7 +98,7 @@ class WhopReader:
             seen.add(cursor)
             if last or looks_withheld(kind, items, withheld):
                 withheld = self._grants.still_withheld(kind, company)
-            yield Page(tuple(self._listed(kind, item, company, withheld) for item in items), cursor, last)
+            yield Page(tuple(taking.page(kind, items, company, withheld, self._new_words)), cursor, last)
 
     def parents(self, kind: str, ids: Sequence[str]) -> dict[str, Item]:
         """The records of these ids as they were a while ago, where they are remembered, or else fetched."""
@@ -151,7 +148,7 @@ class WhopReader:
             for item in items:  # one member for each user and company: they are all on this page
                 id_ = _user_id(item)
                 if id_ in asked:
-                    found[id_] = self._listed("member", item, company, withheld)
+                    found[id_] = taking.listed("member", item, company, withheld, self._new_words)
         return found
 
     def _people(self, ids: Sequence[str]) -> dict[str, Item]:
@@ -190,23 +187,9 @@ class WhopReader:
                 return None
             raise
         try:
-            record = _asked_for(ref, item, company, withheld)
+            record = taking.asked_for(ref, item, company, withheld)
         except BadRecordError as err:
             return BadRecord(ref, err)
-        return self._new_words.marked(record)
-
-    def _listed(self, kind: str, item: object, company: str, withheld: frozenset[str]) -> Item:
-        """An item of a list that was asked for one company's records.
-
-        One that names no company, where Whop allows null, is taken for what was asked for.
-        """
-        try:
-            record = normalise(kind, item, withheld)
-            named = owner(kind, record.fields)
-            if named != company and not (named is None and kind in _MAY_NAME_NONE):
-                raise _foreign(record.ref, named, company)
-        except BadRecordError as err:
-            return BadRecord(_ref_of(kind, item), err)
         return self._new_words.marked(record)
 
     def _company(self) -> str:
@@ -260,38 +243,6 @@ def _parts(path: str, body: Any) -> tuple[list[Any], str | None, bool]:
     if not isinstance(more, bool) or not (cursor is None or isinstance(cursor, str)):
         raise unlike_whop(path)
     return items, cursor or None, not more
-
-
-def _asked_for(ref: Ref, item: object, company: str, withheld: frozenset[str]) -> SourceRecord:
-    """An item read by its id: nothing but the item itself says whose it is, so it must say so."""
-    record = normalise(ref.kind, item, withheld)
-    if record.ref != ref:  # a membership is also found by its licence key
-        raise bad_value("id", ref.id, record.ref.id)
-    named = owner(ref.kind, record.fields)
-    if named != company and ref.kind != "user":
-        raise _foreign(ref, named, company)
-    return record
-
-
-def _ref_of(kind: str, item: object) -> Ref:
-    """The ref of an unreadable item; without a usable id it gets one made from what it holds."""
-    id_ = item.get("id") if isinstance(item, dict) else None
-    if is_id(id_):
-        return Ref(SOURCE, kind, id_)
-    digest = hashlib.sha256(repr(item).encode("utf-8", "backslashreplace")).hexdigest()
-    return Ref(SOURCE, kind, f"unreadable-{digest[:16]}")
-
-
-def _foreign(ref: Ref, named: str | None, company: str) -> BadRecordError:
-    found = named or "no company"
-    return BadRecordError(
-        f"Whop sent {ref} as a record of {found}, not of {company}: it is not brought over.",
-        field="account.id" if ref.kind in ("product", "plan", "membership") else "account_id",
-        expected=company,
-        found=found,
-        code="foreign_record",
-        remedy="If it happens again, report it to Whop: the key shows another company's records.",
-    )
 
 
 def _astray(path: str) -> TryLaterError:

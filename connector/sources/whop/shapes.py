@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from connector.core.catalogue import ValueType
@@ -27,8 +27,6 @@ _CLASSES: Final[Mapping[ValueType, frozenset[type]]] = {
 }
 #: What JSON is made of, for the names that a shape does not have.
 _ANY: Final[frozenset[type]] = frozenset().union(*_CLASSES.values())
-_MOST_FITTING: Final = 1_000
-_MOST_NAMES: Final = 20
 _WORDS: Final[Mapping[ValueType, str]] = {
     "text": "text",
     "id": "an id",
@@ -52,8 +50,6 @@ class Shape:
     money: tuple[str, ...]
     amounts: tuple[str, ...]
     parts: tuple[tuple[str, Shape], ...]
-    #: Types by names, as they fitted before: nearly every item of a page has the same.
-    fitting: dict[tuple[str, ...], set[tuple[type, ...]]] = field(default_factory=dict, compare=False)
 
 
 def compiled(paths: Mapping[str, ValueType], never_null: frozenset[str] = frozenset()) -> Shape:
@@ -84,10 +80,10 @@ def check(item: Mapping[str, Any], shape: Shape, at: str = "") -> None:
 
     Names that the shape does not have pass, and so does every text: enums are open on Whop.
     """
-    types = tuple(map(type, item.values()))
-    if types not in shape.fitting.get(tuple(item), ()):
-        _check_types(item, shape, at)
-        _remember(shape, tuple(item), types)
+    known = shape.classes.get
+    for name, value in item.items():
+        if value.__class__ not in known(name, _ANY):
+            raise bad_value(at + name, _WORDS[shape.types.get(name, "object")], value)
     for name in shape.money:
         value = item.get(name)
         if value is not None and not (
@@ -100,18 +96,35 @@ def check(item: Mapping[str, Any], shape: Shape, at: str = "") -> None:
             check(value, part, f"{at}{name}.")
 
 
-def _remember(shape: Shape, names: tuple[str, ...], types: tuple[type, ...]) -> None:
-    if len(shape.fitting) < _MOST_NAMES:
-        known = shape.fitting.setdefault(names, set())
-        if len(known) < _MOST_FITTING:
-            known.add(types)
+Columns = Mapping[str, Sequence[Any]]
+"""The name of a field → what items have by it, those that do not have the name passed over."""
 
 
-def _check_types(item: Mapping[str, Any], shape: Shape, at: str) -> None:
+def columns(items: Sequence[dict[str, Any]]) -> Columns:
+    """Items turned on their side. Nearly always all have the same names in the same order: C does it then."""
+    namings = list(map(tuple, items))
+    if namings and namings.count(namings[0]) == len(items):
+        return dict(zip(namings[0], zip(*map(dict.values, items), strict=True), strict=True))
+    return {name: [item[name] for item in items if name in item] for name in set().union(*namings)}
+
+
+def fit(told: Columns, shape: Shape) -> bool:
+    """Whether ``check`` passes every item of these columns."""
     known = shape.classes.get
-    for name, value in item.items():
-        if value.__class__ not in known(name, _ANY):
-            raise bad_value(at + name, _WORDS[shape.types.get(name, "object")], value)
+    return (
+        all(set(map(type, values)) <= known(name, _ANY) for name, values in told.items())
+        and all(_are_money(filled(told, name)) for name in shape.money)
+        and all(fit(columns([one for one in filled(told, name) if one]), part) for name, part in shape.parts)
+    )
+
+
+def filled(told: Columns, name: str) -> list[Any]:
+    """A column without its nulls."""
+    return [value for value in told.get(name, ()) if value is not None]
+
+
+def _are_money(values: Sequence[dict[str, Any]]) -> bool:
+    return {type(text) for one in values for text in (one.get("amount"), one.get("currency"))} <= {str}
 
 
 def changed(item: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
@@ -127,10 +140,15 @@ def changed(item: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
                 raise bad_value(name, _WORDS["time"], value) from None
             if canonical is not value:
                 found[name] = canonical
-    for name in shape.amounts:
-        if get(name) is not None:
-            found[name] = _priced(name, item[name], get("currency"))
-    return found
+    return found | priced(item, shape) if shape.amounts else found
+
+
+def priced(item: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+    """The amounts of a checked item as money. Raises BadRecordError."""
+    get = item.get
+    return {
+        name: _priced(name, item[name], get("currency")) for name in shape.amounts if get(name) is not None
+    }
 
 
 def _priced(name: str, value: float, currency: str | None) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
 
 from connector.core.records import SourceRecord
+
+from .shapes import Columns
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +85,12 @@ class NewWords:
         for field in new:
             self._tell(kind, field, fields[field])
         return record._replace(new_words=tuple((field, str(fields[field])[:_LONGEST]) for field in new))
+
+    def marked_all(self, kind: str, records: Sequence[SourceRecord], told: Columns) -> Sequence[SourceRecord]:
+        """The same for many of one kind: where their columns hold known words alone, as they are."""
+        if all(known.issuperset(told.get(name, ())) for name, known in WORDS.get(kind, ())):
+            return records
+        return [self.marked(record) for record in records]
 
     def _tell(self, kind: str, field: str, word: object) -> None:
         if (kind, field, word) in self._told or len(self._told) >= _MOST_TOLD:
