@@ -79,6 +79,23 @@ def empty_database(backend: str, request: pytest.FixtureRequest, tmp_path: Path)
         yield database
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """A migrated database for all tests of a module, each of which takes back what it does."""
+    if request.param == "sqlite":
+        copy = tmp_path_factory.mktemp("shared") / "connector.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), copy)
+        with opened(f"sqlite:///{copy}") as database:
+            yield database
+        return
+    template = request.getfixturevalue("postgres_template")
+    server = request.getfixturevalue("postgres_server")
+    with new_database(server, template) as url, opened(url) as database:
+        yield database
+
+
 @contextmanager
 def opened(url: str) -> Iterator[Database]:
     database = Database(url)

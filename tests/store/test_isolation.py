@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -90,6 +91,13 @@ class World:
     event_row: int
     waiting: int
     decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    database: Database
+    a: World
+    b: str
 
 
 GONE = {"state": "gone", "memory": {}, "crm_updated_at": None}
@@ -430,33 +438,46 @@ def test_every_table_belongs_to_workspaces_or_to_the_installation() -> None:
     assert metadata.tables.keys() - owned - {"workspace"} == OF_INSTALLATION
 
 
-@pytest.mark.parametrize("name", ASKING)
-def test_another_workspace_gets_nothing_and_changes_nothing(database: Database, name: str) -> None:
-    a = workspace_a(database)
-    b = a_home(database, workspace=a_workspace(id="workspace-b"), company_id="biz_b")
-    before = rows_of_a(database)
-
-    answer = ask(database, name, b.workspace_id, a)
-
-    assert "of-a" not in repr(answer)
-    assert not isinstance(answer, int) or answer == 0
-    assert rows_of_a(database) == before
+@pytest.fixture(scope="module")
+def both(shared_database: Database) -> Both:
+    a = workspace_a(shared_database)
+    b = a_home(shared_database, workspace=a_workspace(id="workspace-b"), company_id="biz_b")
+    return Both(shared_database, a, b.workspace_id)
 
 
 @pytest.mark.parametrize("name", ASKING)
-def test_the_owner_itself_gets_or_changes_something(database: Database, name: str) -> None:
-    a = workspace_a(database)
-    before = rows_of_a(database)
+def test_another_workspace_gets_nothing_and_changes_nothing(both: Both, name: str) -> None:
+    with taken_back(both.database) as session:
+        before = rows_of_a(session)
 
-    answer = ask(database, name, a.home.workspace_id, a)
+        answer = ask(session, name, both.b, both.a)
 
-    counted = isinstance(answer, int) and answer > 0
-    assert counted or "of-a" in repr(answer) or rows_of_a(database) != before
+        assert "of-a" not in repr(answer)
+        assert not isinstance(answer, int) or answer == 0
+        assert rows_of_a(session) == before
 
 
-def ask(database: Database, name: str, workspace_id: str, a: World) -> Any:
+@pytest.mark.parametrize("name", ASKING)
+def test_the_owner_itself_gets_or_changes_something(both: Both, name: str) -> None:
+    with taken_back(both.database) as session:
+        before = rows_of_a(session)
+
+        answer = ask(session, name, both.a.home.workspace_id, both.a)
+
+        counted = isinstance(answer, int) and answer > 0
+        assert counted or "of-a" in repr(answer) or rows_of_a(session) != before
+
+
+@contextmanager
+def taken_back(database: Database) -> Iterator[Session]:
+    with database.engine.connect() as session, session.begin() as transaction:
+        yield session
+        transaction.rollback()
+
+
+def ask(session: Session, name: str, workspace_id: str, a: World) -> Any:
     try:
-        with database.transaction() as session:
+        with session.begin_nested():
             return ASKING[name](session, workspace_id, a)
     except ConnectorError:
         return None
@@ -551,14 +572,13 @@ def share_person(database: Database, other: Home) -> None:
         links.keep(session, other.claims, "drain-8", [row])
 
 
-def rows_of_a(database: Database) -> dict[str, list[Any]]:
+def rows_of_a(session: Session) -> dict[str, list[Any]]:
     """All that is A's, table by table."""
     found = {}
-    with database.reading() as session:
-        for name, table in metadata.tables.items():
-            owner = table.c.id if name == "workspace" else table.c.get("workspace_id")
-            if owner is None:  # of the installation, such as its operators
-                continue
-            query = table.select().where(owner == "workspace-of-a").order_by(*table.primary_key)
-            found[name] = list(session.execute(query))
+    for name, table in metadata.tables.items():
+        owner = table.c.id if name == "workspace" else table.c.get("workspace_id")
+        if owner is None:  # of the installation, such as its operators
+            continue
+        query = table.select().where(owner == "workspace-of-a").order_by(*table.primary_key)
+        found[name] = list(session.execute(query))
     return found
