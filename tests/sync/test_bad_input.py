@@ -44,8 +44,8 @@ def backend() -> str:
 
 @pytest.fixture
 def scene(database_url: str, whop: Service, twenty: Service) -> Iterator[Scene]:
-    """A CRM that has half a second for an answer, and takes 20 records a request."""
-    settings = {"HTTP_READ_TIMEOUT_SECONDS": "0.5", "HTTP_CONNECT_TIMEOUT_SECONDS": "0.5"}
+    """A CRM that has a second for an answer, and takes 20 records a request."""
+    settings = {"HTTP_READ_TIMEOUT_SECONDS": "1", "HTTP_CONNECT_TIMEOUT_SECONDS": "1"}
     with closing(built(environment(database_url, whop.url, NOWHERE, **settings))) as parts:
         scene = Scene(whop, twenty, parts).connect()
         cap_batches(scene, 20)
