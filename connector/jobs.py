@@ -12,7 +12,7 @@ import structlog
 
 from connector import bootstrap
 from connector.errors import TryLaterError
-from connector.sync import connecting, crm_access, deciding, hooking, mirror
+from connector.sync import connecting, crm_access, deciding, hooking, mirror, reconcile_job, reconciling
 from connector.sync import drain as draining
 
 log = structlog.get_logger(__name__)
@@ -67,6 +67,17 @@ def sweep() -> None:
     tools = _parts().tools
     mirror.sweep(tools)
     deciding.sweep(tools)
+
+
+def reconcile(reconciliation_id: str) -> None:
+    """Compare the CRM with its source for a few seconds."""
+    with structlog.contextvars.bound_contextvars(reconciliation_id=reconciliation_id):
+        reconcile_job.advance(_parts().tools, reconciliation_id, owner=_owner())
+
+
+def look_after_comparisons() -> None:
+    """Start comparisons that are due, and ring for those that nobody is at."""
+    reconciling.sweep(_parts().tools)
 
 
 def look_after_webhooks() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -38,6 +39,13 @@ def entries(database: Database, workspace_id: str, wanted: EntryFilter) -> Itera
 def as_csv(found: Iterator[LogEntry], name: str) -> Response:
     """A table; UTF-8 with the mark by which Excel knows it."""
     return _file(_csv(found), "text/csv; charset=utf-8", f"{name}.csv")
+
+
+def table(columns: Sequence[str], rows: Iterator[Sequence[Any]], name: str) -> Response:
+    """Any table as such a file."""
+    body = (_line(_cell(value) for value in row) for row in rows)
+    head = (line for line in (b"\xef\xbb\xbf" + _line(columns),))
+    return _file(chain(head, body), "text/csv; charset=utf-8", f"{name}.csv")
 
 
 def as_json(found: Iterator[LogEntry], name: str) -> Response:

@@ -18,6 +18,7 @@ from connector.web import (
     views_events,
     views_hooks,
     views_log,
+    views_reconcile,
     views_retry,
     views_review,
     views_runs,
@@ -32,7 +33,16 @@ def install(app: Flask) -> None:
     """Every page for somebody signed in; ``access.install`` comes before it."""
     shell.install(app)
     app.register_blueprint(blueprint)
-    listed = (views_runs, views_retry, views_review, views_log, views_events, views_hooks, views_errors)
+    listed = (
+        views_reconcile,
+        views_runs,
+        views_retry,
+        views_review,
+        views_log,
+        views_events,
+        views_hooks,
+        views_errors,
+    )
     for module in (views_connections, views_crm, views_disconnect, *listed):
         app.register_blueprint(module.blueprint)
 

@@ -16,6 +16,7 @@ import pytest
 from connector import store
 from connector.core.outcomes import Result
 from connector.core.plan import Choice, Decision
+from connector.core.reconciling import Cause, Difference
 from connector.core.records import Ref
 from connector.core.sales import Sale
 from connector.errors import ConnectorError, RecordError
@@ -24,6 +25,7 @@ from connector.store import (
     audit,
     connections,
     crm_grants,
+    differences,
     drains,
     eventbook,
     grants,
@@ -35,6 +37,8 @@ from connector.store import (
     notes,
     overview,
     pending,
+    reconcile_plans,
+    reconciliations,
     registrations,
     relations,
     removals,
@@ -48,13 +52,17 @@ from connector.store import (
 from connector.store.audit import NewEvent
 from connector.store.crm_grants import CrmGrant
 from connector.store.db import Database, Session
+from connector.store.differences import DifferenceFilter
 from connector.store.grants import Grant, Renewed
 from connector.store.hooks import HookSecret, Refused
 from connector.store.links import Claimed
 from connector.store.misses import Miss
 from connector.store.models import admin, metadata
 from connector.store.notes import NewNote
+from connector.store.paging import NEWEST
 from connector.store.pending import Visitor, digest
+from connector.store.reconcile_plans import Plan
+from connector.store.reconciliations import NewReconciliation
 from connector.store.reviews import Question
 
 from .builders import (
@@ -265,6 +273,31 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "removals.ids": lambda s, w, a: list(removals.ids(s, members_of(w, a))),
     "removals.shared": lambda s, w, a: removals.shared(s, members_of(w, a, "another"), ["crm-of-a"]),
     "removals.settle": lambda s, w, a: removals.settle(s, w, "drain-1", [{"of_link": a.held_id, **GONE}]),
+    "reconciliations.get": lambda s, w, _: reconciliations.get(s, w, "comparison-of-a"),
+    "reconciliations.mark_repaired": lambda s, w, _: reconciliations.mark_repaired(
+        s, w, "comparison-of-a", "run"
+    ),
+    "reconciliations.page": lambda s, w, _: reconciliations.page(s, w).items,
+    "reconciliations.latest": lambda s, w, _: reconciliations.latest(s, w, "connection-of-a"),
+    "reconciliations.prune": lambda s, w, _: reconciliations.prune(s, w, "connection-of-a", 0),
+    "differences.add": lambda s, w, _: differences.add(s, w, 1, [DIFFERENT]),
+    "differences.page": lambda s, w, _: differences.page(s, w, 1, DifferenceFilter(), NEWEST).items,
+    "differences.fields": lambda s, w, _: differences.fields(s, w, 1),
+    "differences.repairable": lambda s, w, _: differences.repairable(s, w, 1, 10),
+    "differences.mark_compared": lambda s, w, a: differences.mark_compared(s, w, [a.link_id], 9),
+    "differences.compared": lambda s, w, a: len(differences.compared(s, w, [a.link_id], 1)),
+    "differences.unseen": lambda s, w, a: differences.unseen(s, members_of(w, a), 2, 0, 10),
+    "differences.on_their_way": lambda s, w, a: len(
+        differences.on_their_way(s, w, a.home.connection_id, [HELD.id], NOW)
+    ),
+    "differences.sums_on_their_way": lambda s, w, a: differences.sums_on_their_way(
+        s, w, a.home.connection_id, ["payment"]
+    ),
+    "reconcile_plans.get": lambda s, w, _: reconcile_plans.get(s, w, "connection-of-a"),
+    "reconcile_plans.take": lambda s, w, _: reconcile_plans.take(s, a_plan(w), NOW),
+    "reconcile_plans.change": lambda s, w, _: reconcile_plans.change(
+        s, w, "connection-of-a", every_hours=0, due_at=NOW
+    ),
     "overview.active_of": lambda s, w, a: overview.active_of(s, w, a.home.connection_id),
     "overview.ever_synced": lambda s, w, a: overview.ever_synced(s, w, a.home.connection_id),
 }
@@ -315,6 +348,16 @@ EXEMPT = {
     "inbox.add": "only adds; the new rows name their workspace",
     "drains.waiting": "passes on the ids of connections whose events wait, over all workspaces",
     "registrations.due": "passes on the ids of connections whose webhook is to be looked after",
+    "reconciliations.start": "only adds; the new row names its workspace",
+    "reconciliations.lease": "for jobs, whose arguments are ids",
+    "reconciliations.by_id": "for jobs, whose arguments are ids",
+    "reconciliations.overdue": "the sweeper rings for those of all workspaces and passes on their ids only",
+    "reconciliations.renew": "the caller must hold its lease, and names itself as its owner",
+    "reconciliations.save": "the caller must hold its lease, and names itself as its owner",
+    "reconciliations.finish": "the caller must hold its lease, and names itself as its owner",
+    "reconcile_plans.add": "only adds; the new row names its workspace",
+    "reconcile_plans.due": "passes on the ids of connections that are to be compared",
+    "reconcile_plans.unplanned": "passes on the ids of connections that have no plan yet",
     "misses.add": "only adds; the new rows name their workspace",
     "hooks.add_secret": "only adds; the new row names its workspace",
     "hooks.hook": "for the webhook door, which knows a connection's id and nothing else yet",
@@ -333,9 +376,28 @@ EXEMPT = {
 PAID = Sale(
     "payment", "pay-of-a", "pay-of-a", "mem-of-a", "paid", "usd", "1", "of-a", 0, None, None, {"id": "of-a"}
 )
+DIFFERENT = Difference(
+    Ref("whop", "member", "mber-of-a"), "person", "of-a", Cause.DRIFT, "crm-of-a", "name-of-a", "x", "y"
+)
 LEFT = NewNote("rule-of-a", "pay-of-a", "note", "note-of-a")
 AT_ONCE: dict[str, Any] = {"owner": "x", "now": NOW, "until": NOW + MINUTE}
 VISITOR = Visitor("operator-1", "browser-1")
+
+
+def a_plan(workspace_id: str) -> Plan:
+    return Plan("connection-of-a", workspace_id, 24, NOW)
+
+
+def add_comparison(session: Session, link_id: int) -> None:
+    """One that is over and found something, and when the next one is due."""
+    new = NewReconciliation("comparison-of-a", "workspace-of-a", "connection-of-a", "of-a", "corr", NOW)
+    one = reconciliations.start(session, new)
+    leased = reconciliations.lease(session, one.id, owner="w", now=NOW, until=NOW + MINUTE)
+    assert leased is not None
+    differences.add(session, "workspace-of-a", one.number, [DIFFERENT])
+    differences.mark_compared(session, "workspace-of-a", [link_id], one.number)
+    reconciliations.finish(session, leased, owner="w", now=NOW)
+    reconcile_plans.add(session, a_plan("workspace-of-a"))
 
 
 def a_crm_grant(workspace_id: str) -> CrmGrant:
@@ -546,6 +608,7 @@ def workspace_a(database: Database) -> World:
         drains.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "drain-1"})
         registrations.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "hooks-1"})
         add_people(session)
+        add_comparison(session, link.id or 0)
         waiting, decided = add_reviews(session, home)
     share_person(database, replace(home, connection_id="idle-connection"))
     assert link.id is not None

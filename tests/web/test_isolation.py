@@ -24,14 +24,27 @@ from entering import NOON, Door, door, send
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from connector.core.reconciling import Cause, Difference
 from connector.core.records import Ref
-from connector.store import admins, connections, crm_grants, eventbook, hooks, inbox, pending, reviews
+from connector.store import (
+    admins,
+    connections,
+    crm_grants,
+    differences,
+    eventbook,
+    hooks,
+    inbox,
+    pending,
+    reconciliations,
+    reviews,
+)
 from connector.store.crm_grants import CrmGrant
 from connector.store.hooks import HookSecret
 from connector.store.inbox import InboxEvent
 from connector.store.links import Claimed
 from connector.store.models import metadata
 from connector.store.pending import Pending, digest
+from connector.store.reconciliations import NewReconciliation
 from connector.store.reviews import Question, Review
 from connector.store.workspaces import Workspace
 
@@ -169,6 +182,9 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         "secret": "ws_0123456789abcdef",
         "scheme": "standard",
         **dict.fromkeys(("by", "others"), "us"),
+        **dict.fromkeys(("cause", "field"), ""),
+        "every": "24",
+        "comparison_id": a_comparison(opened, b, desk),
     }
 
 
@@ -180,6 +196,16 @@ def a_review(opened: Door, b: Workspace, desk: Desk) -> Review:
         claims = Claimed(b.id, desk.connection.id, "whop", "member", "person")
         reviews.ask(session, claims, [question], NOON)
         return reviews.page(session, b.id, (reviews.WAITING,)).items[0]
+
+
+def a_comparison(opened: Door, b: Workspace, desk: Desk) -> str:
+    """A report of B with a difference in it."""
+    new = NewReconciliation("comparison-b", b.id, desk.connection.id, MARK, "corr", NOON)
+    differs = Difference(Ref("whop", "member", "mber_6"), "person", MARK, Cause.MISSING)
+    with opened.parts.database.transaction() as session:
+        one = reconciliations.start(session, new)
+        differences.add(session, b.id, one.number, [differs])
+    return one.id
 
 
 def an_event(opened: Door, b: Workspace, desk: Desk) -> int:
@@ -282,6 +308,9 @@ WITH_IDS = [
     ("crm.ask_disconnect", "GET"),
     ("crm.listing", "GET"),
     ("log.listing", "GET"),
+    ("reconcile.listing", "GET"),
+    ("reconcile.show", "GET"),
+    ("reconcile.download", "GET"),
     ("pages.overview", "GET"),
     ("runs.show", "GET"),
 ]

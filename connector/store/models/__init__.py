@@ -17,6 +17,7 @@ from connector.store.models.events import (
     webhook_secret,
 )
 from connector.store.models.notes import note
+from connector.store.models.reconciling import difference, reconcile_plan, reconciliation
 from connector.store.models.records import link, sync_log_entry, sync_run
 from connector.store.models.reviews import open_relation, review
 from connector.store.models.sales import sale
@@ -29,6 +30,7 @@ __all__ = [
     "crm_grant",
     "crm_registration",
     "crm_sign_in",
+    "difference",
     "drain",
     "event_inbox",
     "link",
@@ -38,6 +40,8 @@ __all__ = [
     "open_relation",
     "operator",
     "pending_authorization",
+    "reconcile_plan",
+    "reconciliation",
     "registration",
     "review",
     "sale",

@@ -36,6 +36,8 @@ link = Table(
     Column("crm_seen_at", String(30)),
     #: Number of the run that saw the source record last.
     Column("seen_run", Big),
+    #: Number of the comparison that met the source record last.
+    Column("compared", Big),
     #: Who writes this record now; null when nobody does. Void after claimed_until.
     Column("claimed_by", String(40)),
     Column("claimed_until", UtcDateTime),
