@@ -12,7 +12,16 @@ import structlog
 
 from connector import bootstrap
 from connector.errors import TryLaterError
-from connector.sync import connecting, crm_access, deciding, hooking, mirror, reconcile_job, reconciling
+from connector.sync import (
+    connecting,
+    crm_access,
+    deciding,
+    hooking,
+    mirror,
+    reconcile_job,
+    reconciling,
+    replaying,
+)
 from connector.sync import drain as draining
 
 log = structlog.get_logger(__name__)
@@ -67,6 +76,7 @@ def sweep() -> None:
     tools = _parts().tools
     mirror.sweep(tools)
     deciding.sweep(tools)
+    replaying.wake(tools)
 
 
 def reconcile(reconciliation_id: str) -> None:

@@ -13,12 +13,13 @@ import orjson
 from connector.bootstrap import Parts
 from connector.cli import base
 from connector.errors import RefusedError
+from connector.sources.whop import payloads
 from connector.sources.whop.gate import Scheme
 from connector.store import connections, eventbook, hooks, inbox, workspaces
 from connector.store.connections import Connection
 from connector.store.eventbook import STATES, EventFilter
 from connector.store.inbox import InboxEvent
-from connector.sync import hook_secrets
+from connector.sync import hook_secrets, replaying
 from connector.web import own_door
 
 _SAMPLES = Path(__file__).parent / "samples"
@@ -120,20 +121,31 @@ def list_(workspace: str, state: str | None, event: str | None, limit: int, *, a
 @click.argument("workspace")
 @click.argument("events", nargs=-1, type=int)
 @click.option("--parked", is_flag=True, help="All that are parked.")
-def replay(workspace: str, events: tuple[int, ...], *, parked: bool, as_json: bool) -> None:
-    """Have events taken again: those named, or all that are parked.
+@click.option("--notes", is_flag=True, help="Leave their notes and tasks too; asks first, with their number.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def replay(
+    workspace: str, events: tuple[int, ...], *, parked: bool, notes: bool, yes: bool, as_json: bool
+) -> None:
+    """Have events taken again: those named, or all that are parked. Notes and tasks only with --notes.
 
     Example: flask webhook replay acme --parked
     """
     if bool(events) == parked:
         raise click.UsageError("Name the events, or say --parked.")
     with base.parts() as parts:
-        with parts.database.transaction() as session:
+        with parts.database.reading() as session:
             of = workspaces.named(session, workspace).id
             ids = list(events) or eventbook.parked_ids(session, of)
-            count = inbox.replay(session, of, ids, parts.tools.clock())
+            would = replaying.would_leave(parts.tools, session, of, ids, payloads.heard)
+        if notes and would and not yes:
+            click.confirm(f"They leave up to {would} notes and tasks in the CRM. Go on?", abort=True)
+        with parts.database.transaction() as session:
+            count = inbox.replay(session, of, ids, parts.tools.clock(), quiet=not notes)
         parts.bell.ring_once("drain", "webhooks")
-    base.show({"replayed": count}, [f"{count} taken again."], as_json=as_json)
+    lines = [f"{count} taken again."]
+    if would and not notes:
+        lines.append(f"Up to {would} notes and tasks are not left; --notes leaves them.")
+    base.show({"replayed": count, "notes": would if notes else 0}, lines, as_json=as_json)
 
 
 @base.command("send")

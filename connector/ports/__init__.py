@@ -99,6 +99,10 @@ class Reader(Protocol):
         """The records of these ids; one that the source does not have (404) is absent."""
         ...
 
+    def behind(self, kind: str, payment_id: str) -> Sequence[SourceRecord | BadRecord]:
+        """The refunds or disputes of a payment, which an old event about the payment is really about."""
+        ...
+
     def may_read(self, kind: str) -> bool:
         """Whether the credential opens this kind. Raises TryLaterError, ReconnectError."""
         ...

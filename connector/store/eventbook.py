@@ -59,6 +59,12 @@ def get(session: Session, workspace_id: str, id_: int) -> InboxEvent:
     return _made(row)
 
 
+def named(session: Session, workspace_id: str, ids: Sequence[int]) -> list[InboxEvent]:
+    """These events, as far as they are the workspace's."""
+    here = (event_inbox.c.id.in_(list(ids)), event_inbox.c.workspace_id == workspace_id)
+    return [_made(row) for row in session.execute(select(event_inbox).where(*here))]
+
+
 def parked_ids(session: Session, workspace_id: str, connection_id: str | None = None) -> list[int]:
     """The events that wait for a person, the oldest first."""
     wanted = EventFilter("parked", connection_id=connection_id)

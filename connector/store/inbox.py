@@ -41,6 +41,7 @@ class InboxEvent:
     reason: str | None = None
     error: dict[str, Any] | None = None
     run: int | None = None
+    quiet: bool = False
     id: int | None = None
 
 
@@ -99,10 +100,14 @@ def fail(
     return session.execute(_unsettled(workspace_id, [id_]).values(values)).rowcount
 
 
-def replay(session: Session, workspace_id: str, ids: Iterable[int], now: datetime) -> int:
-    """Have these events taken again from the start, whatever became of them; how many."""
+def replay(session: Session, workspace_id: str, ids: Iterable[int], now: datetime, *, quiet: bool) -> int:
+    """Have these events taken again from the start, whatever became of them; how many.
+
+    ``quiet`` ones bring their records in line, and leave no notes or tasks.
+    """
     here = (event_inbox.c.id.in_(list(ids)), event_inbox.c.workspace_id == workspace_id)
     fresh = {"state": "pending", "settled": False, "settled_at": None, "attempts": 0, "due_at": now}
+    fresh |= {"quiet": quiet}
     forgotten = {"reason": None, "error": None, "run": None}
     return session.execute(update(event_inbox).where(*here).values(fresh | forgotten)).rowcount
 

@@ -175,6 +175,25 @@ def entries_of(session: Session, workspace_id: str, run: int, ids: Sequence[int]
     return [_entry(row) for row in session.execute(query.order_by(sync_log_entry.c.id))]
 
 
+def written_for(
+    session: Session,
+    workspace_id: str,
+    run: int,
+    source_ids: Sequence[str],
+    within: tuple[datetime, datetime],
+) -> list[LogEntry]:
+    """The entries of a run about these records, from the one moment to the other, the last 50."""
+    entry = sync_log_entry.c
+    query = select(sync_log_entry).where(
+        entry.source_id.in_(source_ids),
+        entry.workspace_id == workspace_id,
+        entry.run == run,
+        entry.created_at >= within[0],
+        entry.created_at <= within[1],
+    )
+    return [_entry(row) for row in session.execute(query.order_by(entry.id.desc()).limit(50))]
+
+
 def causes(session: Session, workspace_id: str, run: int) -> list[Cause]:
     """Why records of a run failed: one cause per error code, the most frequent first."""
     entry = sync_log_entry.c

@@ -40,7 +40,6 @@ def begin(tools: Tools, workspace_id: str, connection_id: str, owner: str, stack
     stack.enter_context(heartbeat(partial(_prolong, tools, id_, owner)))
     scope = mirror.open_scope(tools, run, owner, writer)
     scope.returning, scope.outcomes = True, {}
-    scope.noter = tools.open_noter(workspace, "webhook")
     return scope
 
 

@@ -142,6 +142,7 @@ def open_scope(tools: Tools, run: runs.Run, owner: str, writer: Writer | None = 
         sales_known=bool(tools.kept) and connection.sales_read_at is not None,
         kept=tools.kept,
         tries=int(run.checkpoint.get("tries", 0)),
+        noter=tools.open_noter(workspace, lane),
     )
 
 

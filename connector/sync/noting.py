@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 import structlog
@@ -33,7 +34,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """An event that is through: ``record`` is what it is about, ``owner`` the record that its notes go to."""
+    """An event that is through: ``record`` is what it is about, ``owner`` the record that its notes go to.
+
+    A ``quiet`` one closes tasks, and leaves nothing.
+    """
 
     event: int
     told: Told
@@ -41,6 +45,7 @@ class Happened:
     record: SourceRecord | None
     owner: Ref
     owner_record: SourceRecord | None
+    quiet: bool = False
 
 
 def leave(scope: Scope, mapping: Rules, happened: Sequence[Happened]) -> dict[int, RecordError]:
@@ -59,8 +64,10 @@ def leave(scope: Scope, mapping: Rules, happened: Sequence[Happened]) -> dict[in
         return {}
     facts = [_fact(one, mapping, latest) for one in happened]
     try:
-        wanted = notes.wanted(mapping.notes, facts, notes.iso(since))
-        failed = _leave(scope, mapping, happened, [(one, facts[one.fact]) for one in wanted])
+        loud = [fact for one, fact in zip(happened, facts, strict=True) if not one.quiet]
+        of = [one for one in happened if not one.quiet]
+        wanted = notes.wanted(mapping.notes, loud, notes.iso(since))
+        failed = _leave(scope, mapping, of, [(one, loud[one.fact]) for one in wanted])
         _close(scope, mapping, facts)
     except (ReconnectError, SchemaError) as error:
         if isinstance(error, ReconnectError) and error.code != "crm_permission":
@@ -87,7 +94,6 @@ class _Leaf:
 
     row: Row
     note: NewNote
-    event: int
 
 
 def _leave(
@@ -100,31 +106,37 @@ def _leave(
     run, rows = scope.run, [leaf.row for leaf in leaves]
     with scope.database.transaction() as session:
         todo = kept.begin(session, run.workspace_id, run.connection_id, rows, scope.clock())
-    new = {leaf.note.id: leaf for leaf in leaves if leaf.row.key in todo}
+    new = {leaf.note.id: leaf for leaf in leaves if leaf.row.key in todo and leaf.note.targets}
     if not new:
         return {}
     refused = scope.noter.leave([leaf.note for leaf in new.values()])
-    left = [id_ for id_ in new if id_ not in refused]
+    left = {id_: leaf.row.waits for id_, leaf in new.items() if id_ not in refused}
     with scope.database.transaction() as session:
-        kept.settle(session, run.workspace_id, left, "left")
+        kept.left(session, run.workspace_id, left)
     log.info("notes and tasks left", left=len(left), refused=len(refused))
-    return {new[id_].event: error for id_, error in refused.items()}
+    return {new[id_].row.event: error for id_, error in refused.items()}
 
 
 def _leaves(
     scope: Scope, mapping: Rules, happened: Sequence[Happened], wanted: Iterable[tuple[Wanted, Fact]]
 ) -> Iterator[_Leaf]:
-    """What is wanted, in full; what would stand beside no record is left out."""
+    """What is wanted, in full; what would stand beside no record, ever, is left out.
+
+    One that has to wait for a record, because a person has to decide about it, say, is sent beside the others
+    at once, and once more when the record is there.
+    """
     found = list(wanted)
     targets = _targets(scope, mapping, [happened[one.fact] for one, _ in found])
     for one, fact in found:
         event = happened[one.fact].event
-        beside = tuple(targets[event][name] for name in one.rule.to if name in targets[event])
-        if beside:
+        of = [targets[event][name] for name in one.rule.to if name in targets[event]]
+        beside = tuple((target.object, target.crm_id) for target in of if target.crm_id)
+        waits = next(((target.object, target.ref.id) for target in of if not target.crm_id), None)
+        if of:
             rule, per = _key(mapping, one.key)
             id_ = str(uuid5(NAMESPACE_URL, f"note/{scope.run.workspace_id}/{rule}/{per}"))
-            row = Row(rule, per, one.rule.kind, id_)
-            yield _Leaf(row, _note(id_, one.rule, fact, beside), event)
+            row = Row(rule, per, one.rule.kind, id_, event, waits)
+            yield _Leaf(row, _note(id_, one.rule, fact, beside))
 
 
 def _note(id_: str, rule: NoteRule, fact: Fact, beside: tuple[tuple[str, str], ...]) -> NewNote:
@@ -136,17 +148,45 @@ def _note(id_: str, rule: NoteRule, fact: Fact, beside: tuple[tuple[str, str], .
 
 def _close(scope: Scope, mapping: Rules, facts: Sequence[Fact]) -> None:
     """Mark the tasks as done that these facts settle."""
-    keys = [_key(mapping, key) for key in notes.closing(mapping.notes, facts)]
+    _close_all(scope, [_key(mapping, key) for key in notes.closing(mapping.notes, facts)])
+
+
+def close_settled(scope: Scope, records: Iterable[SourceRecord]) -> None:
+    """Mark the tasks as done that a read of these payments and disputes shows to be settled.
+
+    Their events may never have come. A CRM that lets no task be closed keeps nothing from being read.
+    """
+    keys = [_key(mapping, key) for one in records for mapping, key in _settled_by(scope, one)]
+    try:
+        _close_all(scope, keys)
+    except (ReconnectError, SchemaError) as error:
+        if isinstance(error, ReconnectError) and error.code != "crm_permission":
+            raise
+        log.warning("tasks are not closed", why=str(error))
+
+
+def _settled_by(scope: Scope, record: SourceRecord) -> Iterator[tuple[Rules, kept.Key]]:
+    kind, fields, of = record.ref.kind, record.fields, sale(record)
+    for mapping in scope.mappings:
+        rules = [rule for rule in mapping.notes if rule.kind == "task" and rule.fact == kind]
+        if rules:
+            ids = {mapping.kind: of.membership_id, "payment": of.payment_id, kind: record.ref.id}
+            known = {name: id_ for name, id_ in ids.items() if id_}
+            for key in notes.closing(rules, [Fact("", kind, known, "", fields, fields)]):
+                yield mapping, key
+
+
+def _close_all(scope: Scope, keys: Sequence[kept.Key]) -> None:
     if not keys or scope.noter is None:
         return
     workspace_id = scope.run.workspace_id
     with scope.database.reading() as session:
         found = kept.find(session, workspace_id, keys)
-    open_ = [id_ for id_, state in found.values() if state == "left"]
+    open_ = [one.crm_id for one in found.values() if one.state == "left"]
     if open_:
         scope.noter.close(open_)
         with scope.database.transaction() as session:
-            kept.settle(session, workspace_id, open_, "done")
+            kept.done(session, workspace_id, open_)
 
 
 def _key(mapping: Rules, key: tuple[str, str]) -> kept.Key:
@@ -156,10 +196,16 @@ def _key(mapping: Rules, key: tuple[str, str]) -> kept.Key:
 # --- where they go
 
 
-def _targets(
-    scope: Scope, mapping: Rules, happened: Sequence[Happened]
-) -> dict[int, dict[str, tuple[str, str]]]:
-    """Event → link ("" for the record itself) → object and id in the CRM, as far as they are there."""
+class _Target(NamedTuple):
+    """A record that a note is to stand beside; ``crm_id`` is None while it is not in the CRM."""
+
+    object: str
+    ref: Ref
+    crm_id: str | None
+
+
+def _targets(scope: Scope, mapping: Rules, happened: Sequence[Happened]) -> dict[int, dict[str, _Target]]:
+    """Event → link ("" for the record itself) → the record."""
     wanted: dict[int, dict[str, tuple[str, Ref]]] = {
         one.event: {"": (mapping.object.name, one.owner), **_linked(mapping, one.owner_record)}
         for one in happened
@@ -178,8 +224,7 @@ def _targets(
                 if link.crm_id and link.state is LinkState.LINKED
             )
     return {
-        event: {name: (one[0], ids[one]) for name, one in of.items() if one in ids}
-        for event, of in wanted.items()
+        event: {name: _Target(*one, ids.get(one)) for name, one in of.items()} for event, of in wanted.items()
     }
 
 

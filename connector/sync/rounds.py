@@ -6,8 +6,8 @@ when that has failed often enough. What cannot be written now leaves its events 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -34,11 +34,13 @@ class _Round:
     """What a round has understood.
 
     ``of`` has the events of each record, ``tells`` what each event tells, ``found`` the records as they are.
+    ``behind`` has what an old event about a payment is really about: the payment's refunds or disputes.
     """
 
     scope: Scope
     endings: Endings
     of: dict[Ref, list[InboxEvent]] = field(default_factory=dict)
+    behind: dict[int, list[Told]] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
     tells: dict[int, Told] = field(default_factory=dict)
     found: dict[Ref, SourceRecord] = field(default_factory=dict)
@@ -102,6 +104,8 @@ def _keep_sales(round_: _Round) -> dict[Ref, None]:
         told = [one for one in round_.told if one.ref is not None and one.ref.kind == kind]
         if told:
             kept = _kept(round_, kind, told)
+            if kind == "payment":
+                _keep_behind(round_, told)
             dirty.update(_owed(round_, kept, [one.ref for one in told if one.ref is not None]))
     return dirty
 
@@ -121,6 +125,23 @@ def _kept(round_: _Round, kind: str, told: Sequence[Told]) -> list[Sale]:
     with scope.database.transaction() as session:
         selling.keep(scope, session, [*found, *paid])
     return [*kept, *map(sale, paid)]
+
+
+def _keep_behind(round_: _Round, told: Iterable[Told]) -> None:
+    """Old events tell of a refund or a dispute by showing its payment: those are read, and kept too."""
+    scope, known = round_.scope, dict[tuple[str, str], list[SourceRecord]]()
+    for one in told:
+        kind = one.name.partition(".")[0]
+        if kind in ("refund", "dispute") and one.ref is not None and scope.reader.may_read(kind):
+            key = (kind, one.ref.id)
+            if key not in known:
+                items = scope.reader.behind(*key)
+                known[key] = [item for item in items if isinstance(item, SourceRecord)]
+                with scope.database.transaction() as session:
+                    selling.keep(scope, session, known[key])
+            round_.learn(known[key])
+            really = [replace(one, ref=item.ref, record=item, complete=True) for item in known[key]]
+            round_.behind.update((id_, really) for id_, tells in round_.tells.items() if tells is one)
 
 
 def _owed(round_: _Round, kept: Sequence[Sale], refs: Sequence[Ref]) -> dict[Ref, None]:
@@ -160,7 +181,8 @@ def _bring(round_: _Round, mapping: core.Mapping, told: Sequence[Told], owing: M
 def _end(round_: _Round, mapping: core.Mapping, done: Mapping[Ref, str | None]) -> None:
     """The events of records that are in line leave their notes, and are done."""
     ended = [(ref, event) for ref in done for event in round_.of.get(ref, ())]
-    failed = noting.leave(round_.scope, mapping, [_happened(round_, ref, event) for ref, event in ended])
+    happened = [one for ref, event in ended for one in _happened(round_, ref, event)]
+    failed = noting.leave(round_.scope, mapping, happened)
     for ref, event in ended:
         if (error := failed.get(event.id or 0)) is not None:
             round_.endings.fail([event], error)
@@ -168,11 +190,12 @@ def _end(round_: _Round, mapping: core.Mapping, done: Mapping[Ref, str | None]) 
             round_.endings.end([event], "done", done[ref])
 
 
-def _happened(round_: _Round, ref: Ref, event: InboxEvent) -> noting.Happened:
+def _happened(round_: _Round, ref: Ref, event: InboxEvent) -> Iterator[noting.Happened]:
     id_, found = event.id or 0, round_.found
-    told = round_.tells[id_]
-    record, owner = found.get(told.ref or ref), found.get(ref)
-    return noting.Happened(id_, told, iso(event.received_at), record, ref, owner or told.record)
+    owner = found.get(ref) or round_.tells[id_].record
+    for told in round_.behind.get(id_) or [round_.tells[id_]]:
+        record = found.get(told.ref or ref)
+        yield noting.Happened(id_, told, iso(event.received_at), record, ref, owner, event.quiet)
 
 
 def _known(scope: Scope, mapping: core.Mapping, refs: Sequence[Ref]) -> dict[Ref, str]:

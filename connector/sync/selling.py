@@ -19,6 +19,7 @@ from connector.core.records import AbsentRecord, BadRecord, Page, SourceRecord
 from connector.core.sales import roll_up, sale
 from connector.store import connections, runs, sales
 from connector.store.db import Session
+from connector.sync import noting
 from connector.sync.scope import Scope
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ def keep_pages(
             connections.mark_sales_read(session, run.workspace_id, run.connection_id, now)
     scope.run = replace(run, **progress, checkpoint_version=run.checkpoint_version + 1)
     scope.sales_known = scope.sales_known or last
+    noting.close_settled(scope, [item for item in items if isinstance(item, SourceRecord)])
 
 
 def keep(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from connector.store.inbox import InboxEvent
+from connector.store.notes import Kept
 from connector.web.present import REASON, Status, duration
 
 STATE: Final[Mapping[str, Status]] = {
@@ -20,6 +21,9 @@ _IGNORED: Final[Mapping[str, str]] = {
     "not_mapped": "No mapping brings this kind of record over",
 }
 _DONE: Final = "The record is in step"
+_LEFT: Final = ("In Twenty, unless somebody deleted it", "Open, as far as this connector knows")
+_WAITS: Final = "Waits for a record that is not in Twenty yet"
+_PARTLY: Final = "another record that it belongs to is not in Twenty yet"
 
 
 def story(event: InboxEvent) -> str:
@@ -31,6 +35,26 @@ def story(event: InboxEvent) -> str:
     if event.state == "pending":
         return f"Tried {_times(event.attempts)}; tried again by itself" if event.attempts else "Being written"
     return REASON.get(event.reason or "", _DONE)
+
+
+class Note(NamedTuple):
+    """A note or task in words: what it is, and how it stands."""
+
+    title: str
+    kind: str
+    crm_id: str
+    story: str
+    there: bool
+
+
+def note(one: Kept) -> Note:
+    """A note or task that an event left, or is to leave."""
+    name = one.rule.rpartition("/")[2].replace("_", " ")
+    told = {"left": _LEFT[one.kind == "task"], "done": "Done, marked by this connector"}
+    story = told.get(one.state, "To be left")
+    if one.waits:
+        story = _WAITS if one.state == "pending" else f"{story}; {_PARTLY}"
+    return Note(name[:1].upper() + name[1:], one.kind, one.crm_id, story, one.state != "pending")
 
 
 def took(event: InboxEvent) -> str:

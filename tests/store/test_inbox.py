@@ -152,7 +152,7 @@ def test_a_parked_event_waits_for_a_person_and_can_be_taken_again(database: Data
     assert pending(database, home, now=NOW + MINUTE * 60) == []
 
     with database.transaction() as session:
-        assert inbox.replay(session, home.workspace_id, [event.id or 0], NOW) == 1
+        assert inbox.replay(session, home.workspace_id, [event.id or 0], NOW, quiet=False) == 1
 
     assert pending(database, home) == [event]
 
@@ -164,7 +164,7 @@ def test_an_event_that_is_done_can_be_taken_again_too(database: Database) -> Non
     settle(database, home, [event.id])
 
     with database.transaction() as session:
-        inbox.replay(session, home.workspace_id, [event.id or 0], NOW)
+        inbox.replay(session, home.workspace_id, [event.id or 0], NOW, quiet=False)
 
     assert pending(database, home) == [event]
 

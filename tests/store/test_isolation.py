@@ -178,6 +178,9 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
         s, w, logbook.EntryFilter(run=a.run_number, text="mber-of-a")
     ),
     "logbook.entries_of": lambda s, w, a: logbook.entries_of(s, w, a.run_number, range(100)),
+    "logbook.written_for": lambda s, w, a: logbook.written_for(
+        s, w, a.run_number, ["mber-of-a", "mem-of-a"], (NOW - MINUTE, NOW + 9 * MINUTE)
+    ),
     "logbook.causes": lambda s, w, a: logbook.causes(s, w, a.run_number),
     "overview.run_page": lambda s, w, _: overview.run_page(s, w, overview.RunFilter()),
     "overview.idle_runs": lambda s, w, _: overview.idle_runs(s, w),
@@ -204,7 +207,9 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "connections.set_notes": lambda s, w, a: connections.set_notes(s, w, a.home.connection_id, NOW),
     "notes.begin": lambda s, w, a: sorted(notes.begin(s, w, a.home.connection_id, [LEFT], NOW)),
     "notes.find": lambda s, w, _: notes.find(s, w, [LEFT.key]),
-    "notes.settle": lambda s, w, _: notes.settle(s, w, ["note-of-a"], "left"),
+    "notes.of_event": lambda s, w, a: notes.of_event(s, w, a.event_row, "pay-of-a"),
+    "notes.left": lambda s, w, _: notes.left(s, w, {"note-of-a": None}),
+    "notes.done": lambda s, w, _: notes.done(s, w, ["note-of-a"]),
     "sales.memberships_of": lambda s, w, a: sales.memberships_of(s, w, a.home.connection_id, ["pay-of-a"]),
     "hooks.retire_others": lambda s, w, a: hooks.retire_others(
         s, w, a.home.connection_id, "another", at=NOW + MINUTE
@@ -215,6 +220,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "hooks.refusals": lambda s, w, a: hooks.refusals(s, w, a.home.connection_id, NOW - MINUTE * 60),
     "eventbook.event_page": lambda s, w, _: eventbook.event_page(s, w, eventbook.EventFilter()),
     "eventbook.get": lambda s, w, a: eventbook.get(s, w, a.event_row),
+    "eventbook.named": lambda s, w, a: eventbook.named(s, w, [a.event_row]),
     "eventbook.parked_ids": lambda s, w, _: len(eventbook.parked_ids(s, w)),
     "eventbook.types": lambda s, w, _: eventbook.types(s, w),
     "eventbook.flow": lambda s, w, a: eventbook.flow(s, w, a.home.connection_id).waiting,
@@ -225,7 +231,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "inbox.settle": lambda s, w, a: inbox.settle(s, w, [a.event_row], "done", now=NOW),
     "inbox.put_off": lambda s, w, a: inbox.put_off(s, w, [a.event_row], NOW + MINUTE),
     "inbox.fail": lambda s, w, a: inbox.fail(s, w, a.event_row, {}, due_at=None),
-    "inbox.replay": lambda s, w, a: inbox.replay(s, w, [a.event_row], NOW + MINUTE),
+    "inbox.replay": lambda s, w, a: inbox.replay(s, w, [a.event_row], NOW + MINUTE, quiet=True),
     "drains.lease": lambda s, w, a: drains.lease(s, w, "granted-connection", **AT_ONCE),
     "drains.get": lambda s, w, a: drains.get(s, w, a.home.connection_id),
     "drains.renew": lambda s, w, a: drains.renew(s, w, a.home.connection_id, owner="drain-1", until=NOW),
@@ -346,6 +352,7 @@ EXEMPT = {
     "runs.log": "only adds; the entries carry the workspace of the run that is given",
     "links.keep": "the caller must hold the links' claims, and names itself as their owner",
     "inbox.add": "only adds; the new rows name their workspace",
+    "notes.wake": "passes on the ids of events whose notes may be left now, over all workspaces",
     "drains.waiting": "passes on the ids of connections whose events wait, over all workspaces",
     "registrations.due": "passes on the ids of connections whose webhook is to be looked after",
     "reconciliations.start": "only adds; the new row names its workspace",
@@ -379,7 +386,7 @@ PAID = Sale(
 DIFFERENT = Difference(
     Ref("whop", "member", "mber-of-a"), "person", "of-a", Cause.DRIFT, "crm-of-a", "name-of-a", "x", "y"
 )
-LEFT = NewNote("rule-of-a", "pay-of-a", "note", "note-of-a")
+LEFT = NewNote("rule-of-a", "pay-of-a", "note", "note-of-a", 1)
 AT_ONCE: dict[str, Any] = {"owner": "x", "now": NOW, "until": NOW + MINUTE}
 VISITOR = Visitor("operator-1", "browser-1")
 

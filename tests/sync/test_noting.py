@@ -274,7 +274,7 @@ def _replay(scene: Scene) -> None:
     assert scene.connection is not None
     with scene.parts.database.transaction() as session:
         ids = [event.id or 0 for event in events(scene)]
-        inbox.replay(session, scene.connection.workspace_id, ids, scene.clock())
+        inbox.replay(session, scene.connection.workspace_id, ids, scene.clock(), quiet=False)
 
 
 # --- late, and settled

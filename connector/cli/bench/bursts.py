@@ -7,8 +7,10 @@ sums are made of what Whop lists, in plain Python.
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -31,6 +33,7 @@ _PAUSE = 3.0  # seconds between two kills: a worker that never lives is given up
 _SOMETIMES = 5.0
 _KILLS = 8
 _PAYMENTS_EACH = 5
+_IDS = re.compile(r"(?:pay|mem)_\w+")
 
 Sums = dict[tuple[str, str], Decimal]
 
@@ -144,6 +147,7 @@ def _crm_requests(found: Hooked) -> int:
 def payments(report: Report, found: Hooked, number: int) -> None:
     """Each is seen three times: by its event, by the event's repeat, and by a full sync."""
     found.sync()
+    found.switch_notes_on()
     ids = [one["id"] for one in found.whop("GET", "/records/memberships") if one["status"] == "active"]
     paying = ids[: max(1, number // _PAYMENTS_EACH)]
     happenings = [{"what": "pay", "id": paying[place % len(paying)]} for place in range(number)]
@@ -157,6 +161,7 @@ def payments(report: Report, found: Hooked, number: int) -> None:
     found.sync()
     report.add("payments: wrong totals after the sync", _wrong(found, wanted, paying), "sums", ("==", 0))
     _report_dates(report, found, paying)
+    report_notes(report, found, "payments", {one["data"]["id"] for one in bodies})
 
 
 def _sums_of_whop(found: Hooked) -> Sums:
@@ -204,6 +209,17 @@ def _report_dates(report: Report, found: Hooked, ids: Sequence[str]) -> None:
 
 
 # --- what all of them report
+
+
+def report_notes(report: Report, found: Hooked, at: str, about: set[str]) -> None:
+    """Exactly one note about each of these ids, and no other."""
+    crm = stage.crm_session(found.parts, found.stage)
+    texts = [row["bodyV2"]["markdown"] for row in agreement.crm_rows(crm, "notes", "bodyV2{markdown}")]
+    named = Counter(id_ for text in texts for id_ in _IDS.findall(text.replace("\\", "")) if id_ in about)
+    wrong = sum(named[id_] != 1 for id_ in about) + len(texts) - named.total()
+    report.add(
+        f"{at}: notes that are missing, doubled or of nothing", wrong, "notes", ("==", 0), f"of {len(about)}"
+    )
 
 
 def _report_ends(report: Report, found: Hooked, sent: Sequence[Sent], at: str) -> None:

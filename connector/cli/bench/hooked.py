@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from connector.cli.stage import Size, Stage
 from connector.crms.twenty.client import LIMITS
 from connector.errors import ConnectorError
 from connector.ports import Limit
-from connector.store import eventbook, hooks, runs
+from connector.store import connections, eventbook, hooks, runs
 from connector.store.connections import Connection
 from connector.store.eventbook import EventFilter
 from connector.store.hooks import HookSecret
@@ -98,6 +99,12 @@ class Hooked:
             with self.parts.database.reading() as session:
                 run = runs.get(session, run.workspace_id, run.id)
         return run
+
+    def switch_notes_on(self) -> None:
+        """From long ago on: the sandbox's day began before the bench did."""
+        ids = (self.connection.workspace_id, self.connection.id)
+        with self.parts.database.transaction() as session:
+            connections.set_notes(session, *ids, datetime(2020, 1, 1, tzinfo=UTC))
 
     def learn_limit(self) -> None:
         """As after the CRM's first refusal, which names a limit that nobody reaches."""

@@ -122,6 +122,23 @@ def _limited(report: Report, work: Work) -> None:
         stage.meanwhile(found.supervisor, partial(_until_written, report, work, found, 10, at, 5.0))
 
 
+def _noted(report: Report, work: Work) -> None:
+    """Memberships that end, each of which leaves a note."""
+    with hooked.installation(replace(_size(work), limits=True)) as found:
+        stage.meanwhile(found.supervisor, partial(_until_noted, report, work, found))
+
+
+def _until_noted(report: Report, work: Work, found: Hooked) -> None:
+    at, rate = "10 events/s with notes, CRM at its default limit", 10
+    found.sync()
+    found.switch_notes_on()
+    bodies = list(islice(endings(found), int(rate * work.seconds)))
+    bursts.until_written(report, found, bodies, rate=rate, at=at, most=10.0)
+    bursts.report_notes(
+        report, found, at, {body["data"]["id"] for body in bodies if body["data"]["member_id"]}
+    )
+
+
 def _until_written(report: Report, work: Work, found: Hooked, rate: int, at: str, most: float) -> None:
     found.sync()
     bodies = list(islice(changes(found), int(rate * work.seconds)))
@@ -163,6 +180,14 @@ def changes(found: Hooked) -> Iterator[Json]:
             yield hooked.body("membership.updated", {**one, "status": status, "updated_at": at}, company)
 
 
+def endings(found: Hooked) -> Iterator[Json]:
+    """Deliveries that tell of the end of one membership after the other, in the years to come."""
+    ended = {"status": "canceled", "updated_at": "2030-01-01T00:00:00.000Z"}
+    for one in found.whop("GET", "/records/memberships"):
+        if one["status"] not in ("drafted", "canceled", "expired"):
+            yield hooked.body("membership.deactivated", {**one, **ended}, found.connection.company_id)
+
+
 def _seconds(sent: Sequence[Sent]) -> list[float]:
     return [one.seconds for one in sent]
 
@@ -172,6 +197,7 @@ PARTS: dict[str, Callable[[Report, Work], None]] = {
     "ack-postgresql": _ack_postgresql,
     "fresh": _fresh,
     "limited": _limited,
+    "notes": _noted,
     "burst": _burst,
     "kills": _kills,
     "payments": _payments,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
+
 from connector.core.events import Told
 from connector.core.records import Ref, SourceRecord
 from connector.errors import BadRecordError
@@ -29,6 +31,15 @@ _KINDS: Final[Mapping[str, str]] = {
     "dspt": "dispute",
     "biz": "account",
 }
+
+
+def heard(raw: bytes, withheld: Mapping[str, frozenset[str]] | None = None) -> Told:
+    """What the bytes of a delivery tell. Raises as ``told``."""
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise bad_value("body", "JSON", "something else") from None
+    return told(body, withheld)
 
 
 def told(body: object, withheld: Mapping[str, frozenset[str]] | None = None) -> Told:

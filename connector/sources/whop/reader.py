@@ -7,20 +7,20 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
-import orjson
 import structlog
 
 from connector.core.events import Told
 from connector.core.records import BadRecord, Page, Ref
-from connector.errors import BadRecordError, RefusedError, TryLaterError
+from connector.errors import BadRecordError, RefusedError
 from connector.ports import SourceAccount
 
 from . import client, refusals, taking
 from .answers import unlike_whop
-from .catalogue import CATALOGUE
+from .behind import behind
 from .granted import PERMISSIONS, Grants, looks_withheld
 from .normalise import SOURCE, is_id
-from .payloads import told
+from .paging import astray, parts, path_of
+from .payloads import heard
 from .remembered import Remembered
 from .shapes import bad_value
 from .taking import Item
@@ -28,7 +28,6 @@ from .vocabulary import NewWords
 
 log = structlog.get_logger(__name__)
 
-_PATHS: Final = {kind: f"/{kind}s" for kind in CATALOGUE.order}
 _PEOPLE: Final = "/users"
 _AT_ONCE: Final = 100
 
@@ -80,7 +79,7 @@ class WhopReader:
         The last page has a cursor too, whose next page is empty. Raises TryLaterError, ReconnectError,
         RefusedError (code ``source_cursor`` where the cursor is not one of Whop's any more).
         """
-        path, company = _path(kind), self._company()
+        path, company = path_of(kind), self._company()
         withheld = self._grants.withheld(kind, company)
         params: client.Params = {
             "account_id": company,
@@ -92,9 +91,9 @@ class WhopReader:
         last = False
         while not last:
             body = client.get(self._session, path, params if cursor is None else {**params, "after": cursor})
-            items, cursor, last = _parts(path, body)
+            items, cursor, last = parts(path, body)
             if not last and (cursor is None or cursor in seen):
-                raise _astray(path)
+                raise astray(path)
             seen.add(cursor)
             if last or looks_withheld(kind, items, withheld):
                 withheld = self._grants.still_withheld(kind, company)
@@ -128,7 +127,7 @@ class WhopReader:
         return found
 
     def _records(self, kind: str, asked: Sequence[str]) -> dict[str, Item]:
-        path, company = _path(kind), self._company()
+        path, company = path_of(kind), self._company()
         withheld = self._grants.withheld(kind, company)
         of_users = [id_ for id_ in asked if kind == "member" and id_.startswith("user_")]
         found = self._members_of(of_users, company, withheld)
@@ -144,12 +143,19 @@ class WhopReader:
         for start in range(0, len(users), _AT_ONCE):
             asked = users[start : start + _AT_ONCE]
             params: client.Params = {"account_id": company, "first": _AT_ONCE, "user_ids": asked}
-            items, _, _ = _parts("/members", client.get(self._session, "/members", params))
+            items, _, _ = parts("/members", client.get(self._session, "/members", params))
             for item in items:  # one member for each user and company: they are all on this page
                 id_ = _user_id(item)
                 if id_ in asked:
                     found[id_] = taking.listed("member", item, company, withheld, self._new_words)
         return found
+
+    def behind(self, kind: str, payment_id: str) -> list[Item]:
+        """The refunds or disputes of a payment."""
+        company = self._company()
+        withheld = self._grants.withheld(kind, company)
+        found = behind(self._session, kind, payment_id, company)
+        return [taking.listed(kind, item, company, withheld, self._new_words) for item in found]
 
     def _people(self, ids: Sequence[str]) -> dict[str, Item]:
         """The public side of users, which belongs to no company and needs no permission."""
@@ -166,11 +172,7 @@ class WhopReader:
         A field that the credential may not read is unknown here too: where the body has null, somebody's
         permission may be why.
         """
-        try:
-            body = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            raise bad_value("body", "JSON", "something else") from None
-        found = told(body, self._grants.withheld_by_kind(self._company()))
+        found = heard(raw, self._grants.withheld_by_kind(self._company()))
         if found.company not in (None, self._company()):
             raise bad_value("account_id", self._company(), found.company)
         return replace(found, record=self._new_words.marked(found.record)) if found.record else found
@@ -226,24 +228,3 @@ def company_of(path: str, found: Any) -> tuple[str, str]:
         raise unlike_whop(path)
     title = found.get("title")
     return id_, title if isinstance(title, str) and title else id_
-
-
-def _path(kind: str) -> str:
-    if kind not in _PATHS:
-        raise RefusedError(f"Whop has no records of the kind {kind}.", code="unknown_kind")
-    return _PATHS[kind]
-
-
-def _parts(path: str, body: Any) -> tuple[list[Any], str | None, bool]:
-    """Items, cursor and whether this is the last page; ``end_cursor`` stays filled on the last one."""
-    items, info = (body.get("data"), body.get("page_info")) if isinstance(body, dict) else (None, None)
-    if not isinstance(items, list) or not isinstance(info, dict):
-        raise unlike_whop(path)
-    more, cursor = info.get("has_next_page"), info.get("end_cursor")
-    if not isinstance(more, bool) or not (cursor is None or isinstance(cursor, str)):
-        raise unlike_whop(path)
-    return items, cursor or None, not more
-
-
-def _astray(path: str) -> TryLaterError:
-    return TryLaterError(f"The pages of {path} do not go on: a cursor came back again.", code="source_paging")

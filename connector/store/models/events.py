@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from connector.store.db import metadata
@@ -49,6 +50,8 @@ event_inbox = Table(
     Column("error", Json),
     #: Number of the run that settled it; null where no run did.
     Column("run", Big),
+    #: Taken again by somebody who did not ask for notes and tasks: it leaves none.
+    Column("quiet", Boolean, nullable=False, default=False, server_default=false()),
     UniqueConstraint("event_id", "connection_id"),
     Index("ix_event_inbox_due", "connection_id", "state", "due_at"),
     # The page of events reads the newest first, all of a workspace or by state.

@@ -25,7 +25,14 @@ note = Table(
     #: pending (perhaps in the CRM), left (it is, or was: a person may delete it) or done (a task, by us).
     Column("state", String(10), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    #: The event of the inbox that it came from; null for those of before this was kept.
+    Column("event", Big),
+    #: The object and the source id of a record that it is to stand beside and that is not in the CRM yet.
+    Column("waits_object", String(64)),
+    Column("waits_for", String(100)),
     # The selective column first: PostgreSQL without statistics would choose the other.
     UniqueConstraint("per", "rule", "workspace_id"),
     Index("ix_note_connection_id", "connection_id", "state"),
+    Index("ix_note_event", "event"),
+    Index("ix_note_waits_for", "waits_for"),
 )
