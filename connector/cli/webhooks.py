@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from connector.bootstrap import Parts
 from connector.cli import base
@@ -20,12 +16,7 @@ from connector.store.connections import Connection
 from connector.store.eventbook import STATES, EventFilter
 from connector.store.inbox import InboxEvent
 from connector.sync import hook_secrets, replaying
-from connector.web import own_door
-
-_SAMPLES = Path(__file__).parent / "samples"
-_DIALECTS = ("v1", "v1-legacy", "v5", "v2")
-_OLD = ("v5", "v2")
-_COMPANY = "biz_4QxLq2mTn8VrYe"  # that of the samples
+from connector.web import event_samples, own_door
 
 
 @click.group("webhook")
@@ -151,7 +142,7 @@ def replay(
 @base.command("send")
 @click.argument("connection")
 @click.argument("event", default="membership.activated")
-@click.option("--dialect", type=click.Choice(_DIALECTS), default="v1", show_default=True)
+@click.option("--dialect", type=click.Choice(event_samples.DIALECTS), default="v1", show_default=True)
 @click.option("--id", "record_id", help="The id of the record that it is to be about.")
 def send(connection: str, event: str, dialect: str, record_id: str | None, *, as_json: bool) -> None:
     """Post a signed sample event to this connector, as Whop would.
@@ -162,9 +153,8 @@ def send(connection: str, event: str, dialect: str, record_id: str | None, *, as
     """
     with base.parts() as parts:
         found = _connection(parts, connection)
-        body = _sample(dialect, event, found.company_id, record_id)
-        scheme = Scheme.LEGACY if dialect in _OLD else Scheme.STANDARD
-        status = own_door.post(parts, found, body, scheme)
+        body = event_samples.sample(dialect, event, found.company_id, record_id or "")
+        status = own_door.post(parts, found, body, event_samples.scheme_of(dialect))
     if status != 200:
         raise RefusedError(f"The connector answered {status}.", code="refused", remedy="Its log says why.")
     base.show({"status": status, "event": event}, [f"{event} was taken in."], as_json=as_json)
@@ -182,26 +172,6 @@ def document(one: InboxEvent) -> dict[str, Any]:
 def _connection(parts: Parts, id_: str) -> Connection:
     with parts.database.reading() as session:
         return connections.get(session, connections.owner_of(session, id_), id_)
-
-
-@cache
-def _samples(dialect: str) -> dict[str, Any]:
-    found: dict[str, Any] = orjson.loads((_SAMPLES / f"{dialect}.json").read_bytes())
-    return found
-
-
-def _sample(dialect: str, event: str, company: str, record_id: str | None) -> dict[str, Any]:
-    samples = _samples(dialect)
-    if event not in samples:
-        known = ", ".join(sorted(samples))
-        raise click.BadParameter(f"there is no sample of {event} in {dialect}; there are {known}.")
-    text = orjson.dumps(samples[event]).decode().replace(_COMPANY, company)
-    body: dict[str, Any] = orjson.loads(text)
-    if "id" in body:
-        body["id"] = f"msg_{uuid.uuid4().hex}"
-    if record_id:
-        body["data"]["id"] = record_id
-    return body
 
 
 for one in (add, list_secrets, drop):

@@ -56,6 +56,7 @@ OF_WORKSPACE = frozenset(
         "reconcile_planned",
         "reconcile_repaired",
         "reconcile_started",
+        "webhook_sample_sent",
         "notes_on",
         "notes_off",
         "events_replayed",

@@ -85,8 +85,7 @@ def flow(session: Session, workspace_id: str, connection_id: str) -> Flow:
         *of, event_inbox.c.state.in_(("pending", "parked"))
     )
     found = {row[0]: (row[1], row[2]) for row in session.execute(counted.group_by(event_inbox.c.state))}
-    newest = select(func.max(event_inbox.c.id)).where(*of).scalar_subquery()
-    last = select(event_inbox.c.received_at).where(event_inbox.c.id == newest, *of)
+    last = select(event_inbox.c.received_at).where(*of).order_by(event_inbox.c.id.desc()).limit(1)
     waiting, oldest = found.get("pending", (0, None))
     return Flow(waiting, found.get("parked", (0, None))[0], session.execute(last).scalar(), oldest)
 

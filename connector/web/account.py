@@ -177,6 +177,7 @@ WORDS = {
     "webhook_secret_retired": "Webhook secret given an end",
     "webhook_switched_on": "Webhook switched on again at Whop",
     "webhook_tested": "Webhook tested",
+    "webhook_sample_sent": "Sample event sent",
     "crm_sign_in": "Signed in with Twenty",
     "crm_sign_in_refused": "Sign-in with Twenty refused",
     "crm_opened": "Workspace opened",

@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 
 from connector.errors import ConnectorError
 from connector.sources.whop.gate import Scheme
-from connector.sources.whop.hooking import PERMISSION, TEST_EVENT, TOLD
+from connector.sources.whop.hooking import PERMISSION, TEST_EVENT, TOLD, is_stand_in
 from connector.store import eventbook
 from connector.store.connections import Connection
 from connector.sync import hook_secrets, hooking
-from connector.web import access, event_words, listening, own_door, present, shell
+from connector.web import access, event_samples, event_words, listening, own_door, present, shell
 from connector.web.views_connections import found_or_404
 
 blueprint = access.protect(Blueprint("hooks", __name__))
@@ -44,6 +44,7 @@ def show(id_: str) -> str:
         version=desk.wanted("").version,
         permission=PERMISSION,
         grace=hooking.GRACE,
+        samples=_samples() if is_stand_in(shell.parts().settings.whop_api_url) else {},
     )
 
 
@@ -131,6 +132,30 @@ def test(id_: str) -> ResponseReturnValue:
     return _back(one)
 
 
+@blueprint.post("/connections/<id_>/webhooks/sample")
+def sample(id_: str) -> ResponseReturnValue:
+    """Post a signed sample event: where Whop is a stand-in, so that invented people harm nobody."""
+    one, parts = found_or_404(id_), shell.parts()
+    if not is_stand_in(parts.settings.whop_api_url):
+        abort(404)
+    event, dialect = request.form.get("event", ""), request.form.get("dialect", "")
+    if dialect not in event_samples.DIALECTS:
+        abort(400)
+    try:
+        body = event_samples.sample(dialect, event, one.company_id, request.form.get("record", "").strip())
+        status = own_door.post(parts, one, body, event_samples.scheme_of(dialect))
+    except ConnectorError as error:
+        shell.tell_error(error)
+        return _back(one)
+    _record("webhook_sample_sent", one)
+    link = url_for("events.listing", connection=one.id)
+    if status == 200:
+        shell.tell(f"{event} was taken in", "What came of it is told there.", link=link, label="Open events")
+    else:
+        shell.tell("The sample was not taken", f"The connector answered {status}.", tone="bad")
+    return _back(one)
+
+
 def _by_whop(one: Connection) -> int | None:
     return hooking.test(shell.parts().hooks, one, TEST_EVENT)
 
@@ -158,6 +183,11 @@ def _scheme() -> Scheme:
         return Scheme(request.form.get("scheme", "standard"))
     except ValueError:
         abort(400)
+
+
+def _samples() -> dict[str, list[str]]:
+    """Dialect → the events that there are samples of."""
+    return {dialect: sorted(event_samples.known(dialect)) for dialect in event_samples.DIALECTS}
 
 
 def _owner() -> str:

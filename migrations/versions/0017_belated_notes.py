@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0017_belated_notes"
-down_revision = "0014_registration"
+down_revision = "0016_reconciling"
 branch_labels = None
 depends_on = None
 
@@ -17,6 +17,7 @@ def upgrade() -> None:
         table.add_column(sa.Column("event", sa.BigInteger().with_variant(sa.Integer, "sqlite")))
         table.add_column(sa.Column("waits_object", sa.String(64)))
         table.add_column(sa.Column("waits_for", sa.String(100)))
+    op.create_index("ix_event_inbox_connection_id", "event_inbox", ["connection_id", "id"])
     op.create_index("ix_note_event", "note", ["event"])
     op.create_index("ix_note_waits_for", "note", ["waits_for"])
 
@@ -28,4 +29,5 @@ def downgrade() -> None:
         table.drop_column("waits_for")
         table.drop_column("waits_object")
         table.drop_column("event")
+    op.drop_index("ix_event_inbox_connection_id", "event_inbox")
     op.drop_column("event_inbox", "quiet")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -16,13 +18,19 @@ import requests
 
 from connector.bootstrap import Parts
 from connector.cli import operators, processes, stage
+from connector.cli.bench import hooked
 from connector.cli.stage import Size, Stage
 from connector.cli.visitor import Visitor
-from connector.store import overview, reviews, runs
+from connector.sources.whop.gate import Scheme
+from connector.store import connections, eventbook, inbox, overview, reviews, runs
 from connector.store.connections import Connection
+from connector.store.eventbook import EventFilter
+from connector.store.inbox import InboxEvent
 from connector.store.reviews import Review
 from connector.store.runs import Run
 from connector.store.workspaces import Workspace
+from connector.sync import hook_secrets
+from connector.web import own_door
 
 PATIENCE = 30.0
 _PORTS = {"web": 0, "whop": 0, "twenty": 0}
@@ -125,6 +133,53 @@ class Installation:
     def rename(self, member: Mapping[str, Any], name: str) -> None:
         """Let the member change their name on Whop."""
         self._ask("PATCH", "whop", f"records/members/{member['id']}", {"user": {"name": name}})
+
+    def hear(self, connection: Connection) -> None:
+        """Let the connection believe a webhook, and leave notes of whatever happens."""
+        ids = (connection.workspace_id, connection.id)
+        hook_secrets.enter(self.parts.hooks, *ids, "standard", f"ws_{uuid.uuid4().hex}", keep_others=True)
+        self.switch_notes(connection, on=True)
+        until = time.monotonic() + PATIENCE  # the door looks every two seconds which secrets there are
+        probe = own_door.harmless(connection, Scheme.STANDARD, "2026-11-20T12:00:00.000Z")
+        while own_door.post(self.parts, connection, probe, Scheme.STANDARD) != 200:
+            assert time.monotonic() < until
+
+    def switch_notes(self, connection: Connection, *, on: bool) -> None:
+        """Have events leave notes or not, whenever they came about."""
+        since = datetime(2020, 1, 1, tzinfo=UTC) if on else None
+        with self.parts.database.transaction() as session:
+            connections.set_notes(session, connection.workspace_id, connection.id, since)
+
+    def happen(self, connection: Connection, what: str, id_: str) -> list[InboxEvent]:
+        """Something happens on Whop and is told to us; the events, once they are through."""
+        told = self._ask("POST", "whop", "happen", {"what": what, "id": id_, "silent": True})["told"]
+        bodies = [hooked.body(one["event"], one["record"], connection.company_id) for one in told]
+        for body in bodies:
+            assert own_door.post(self.parts, connection, body, Scheme.STANDARD) == 200
+        ids = {body["id"] for body in bodies}
+        until = time.monotonic() + PATIENCE
+        while [one for one in self.events() if one.event_id in ids and one.state == "pending"]:
+            assert time.monotonic() < until, self.events()
+            time.sleep(0.05)
+        return [one for one in self.events() if one.event_id in ids]
+
+    def events(self) -> list[InboxEvent]:
+        """The newest events, the newest first."""
+        with self.parts.database.reading() as session:
+            return eventbook.event_page(session, self.workspace.id, EventFilter()).items
+
+    def park(self, event: InboxEvent) -> None:
+        """As if trying again had not helped."""
+        told = {"code": "crm_bad_value", "message": "Provided phone number is invalid"}
+        with self.parts.database.transaction() as session:
+            later = self.parts.tools.clock() + timedelta(days=1)
+            inbox.replay(session, event.workspace_id, [event.id or 0], later, quiet=True)
+            inbox.fail(session, event.workspace_id, event.id or 0, told, due_at=None)
+
+    def memberships(self) -> list[dict[str, Any]]:
+        """The memberships on Whop."""
+        found: list[dict[str, Any]] = self._ask("GET", "whop", "records/memberships")
+        return found
 
     def people(self) -> list[dict[str, Any]]:
         """The people in the CRM."""

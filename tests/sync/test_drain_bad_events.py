@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from events import a_body, events, receive, take
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mutating import mutated_bodies
 from scene import Scene
 
 from connector.store import inbox, sales
 from connector.store.inbox import InboxEvent
 
 Json = dict[str, Any]
-SAMPLES = Path(__file__).parents[2] / "connector" / "cli" / "samples"
-DIALECTS = {file.stem: json.loads(file.read_bytes()) for file in sorted(SAMPLES.glob("*.json"))}
-ODD: st.SearchStrategy[Any] = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**70), 2**70),
-    st.floats(),
-    st.text(max_size=20),
-    st.lists(st.integers(), max_size=3),
-    st.just({"nested": {"x": []}}),
-    st.just("mem_" + "x" * 5_000),
-)
 
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
@@ -53,23 +39,6 @@ def status_of(scene: Scene, id_: str) -> str:
     return str(scene.deal_of(id_)["whopMembershipStatus"])
 
 
-def mutated(body: Json, path: list[int], value: Any) -> Json:
-    """The body with something else at one place, found by going down as the path says."""
-    changed = copy.deepcopy(body)
-    at: Any = changed
-    for step in path[:-1]:
-        names = [name for name in at if isinstance(at[name], dict) and at[name]]
-        if not names:
-            break
-        at = at[names[step % len(names)]]
-    name = sorted(at)[path[-1] % len(at)]
-    if value is ...:
-        del at[name]
-    else:
-        at[name] = value
-    return changed
-
-
 def raw_events(scene: Scene, raws: list[bytes]) -> None:
     """As the door keeps them, whatever is in them."""
     assert scene.connection is not None
@@ -86,13 +55,7 @@ def raw_events(scene: Scene, raws: list[bytes]) -> None:
 @given(st.data())
 @settings(max_examples=25, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_mutated_bodies_of_every_dialect_disturb_no_other(synced: Scene, data: st.DataObject) -> None:
-    samples = [body for dialect in DIALECTS.values() for body in dialect.values()]
-    raws = []
-    for _ in range(data.draw(st.integers(1, 6))):
-        body = data.draw(st.sampled_from(samples))
-        path = data.draw(st.lists(st.integers(0, 60), min_size=1, max_size=4))
-        value = data.draw(st.one_of(ODD, st.just(...)))
-        raws.append(json.dumps(mutated(body, path, value)).encode())
+    raws = data.draw(st.lists(mutated_bodies(), min_size=1, max_size=6))
     raws.append(data.draw(st.binary(max_size=50)))
     id_, good = a_good_one(synced)
     raw_events(synced, raws)

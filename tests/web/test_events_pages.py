@@ -8,11 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from desk import Desk, desk
-from entering import NOON, send
+from desk import Desk, an_update, desk
+from entering import NOON, csrf_of, send
+from werkzeug.test import TestResponse
 
-from connector.store import eventbook, inbox
+from connector.store import connections, eventbook, inbox, notes
 from connector.store.inbox import InboxEvent
+from connector.store.notes import NewNote
 
 
 @pytest.fixture
@@ -104,6 +106,73 @@ def test_one_event_is_taken_again_whatever_became_of_it(at_desk: Desk) -> None:
     with at_desk.door.parts.database.reading() as session:
         due = inbox.pending(session, at_desk.workspace.id, at_desk.connection.id, NOON, 10)
     assert [event.id for event in due] == [one]
+
+
+def pending(at: Desk) -> list[InboxEvent]:
+    with at.door.parts.database.reading() as session:
+        return inbox.pending(session, at.workspace.id, at.connection.id, NOON + timedelta(days=1), 10)
+
+
+def take_again(at: Desk, *events: int, **fields: str) -> TestResponse:
+    """As from the page, with as many events as are ticked."""
+    data = {"csrf_token": csrf_of(at.browser, "/events"), "event": [str(one) for one in events], **fields}
+    return at.browser.post("/events/replay", data=data, headers={"Referer": "http://localhost/events"})
+
+
+def test_those_that_are_ticked_are_taken_again(at_desk: Desk) -> None:
+    ids = [receive(at_desk, f"msg_{number}") for number in range(3)]
+    for id_ in ids:
+        settle(at_desk, id_)
+
+    assert take_again(at_desk, *ids[:2], some="1").status_code == 303
+
+    assert [event.id for event in pending(at_desk)] == ids[:2]
+    assert "2 events taken again" in at_desk.page("/events")
+
+
+def test_a_button_pressed_with_nothing_ticked_takes_nothing(at_desk: Desk) -> None:
+    park(at_desk, receive(at_desk))
+
+    take_again(at_desk, some="1")
+
+    assert pending(at_desk) == []
+    assert "No event was chosen" in at_desk.page("/events")
+
+
+def test_where_notes_would_be_left_it_is_asked_first_how_many(at_desk: Desk) -> None:
+    with at_desk.door.parts.database.transaction() as session:
+        connections.set_notes(session, at_desk.workspace.id, at_desk.connection.id, NOON - timedelta(days=1))
+    failed = {"type": "payment.failed", "timestamp": NOON.isoformat(), "data": {"id": "pay_1"}}
+    id_ = receive(at_desk, body=failed, type="payment.failed", source_id="pay_1")
+    settle(at_desk, id_)
+
+    page = take_again(at_desk, id_)
+
+    assert page.status_code == 200
+    assert "Leave up to 2 notes and tasks as well?" in page.text
+    assert pending(at_desk) == []
+    for wish, quiet in (("no", True), ("leave", False)):
+        take_again(at_desk, id_, notes=wish)
+        assert [event.quiet for event in pending(at_desk)] == [quiet]
+
+
+def test_an_event_lists_what_it_changed_and_the_notes_it_left(at_desk: Desk) -> None:
+    id_ = receive(at_desk)
+    run = at_desk.run([an_update("mem_1"), an_update("mem_2", title="Somebody else")])
+    ids = (at_desk.workspace.id, at_desk.connection.id)
+    left = NewNote("membership/membership_ended", "mem_1", "note", "crm-note-1", id_)
+    with at_desk.door.parts.database.transaction() as session:
+        notes.begin(session, *ids, [left], NOON)
+        notes.left(session, at_desk.workspace.id, {"crm-note-1": None})
+    settle(at_desk, id_, run=run.number)
+
+    page = at_desk.page(f"/events/{id_}")
+
+    assert "What it changed in Twenty" in page
+    assert "Updated" in page
+    assert "mem_2" not in page
+    assert "Membership ended" in page
+    assert "/object/note/crm-note-1" in page
 
 
 @pytest.mark.parametrize("named", ["x", "-1", "1; DROP", "9" * 30])

@@ -154,6 +154,32 @@ def test_a_test_goes_through_our_own_door(site: Site, browser: Browser, one: Con
     assert [(event.type, event.scheme) for event in kept(site, one)] == [("export.completed", scheme)]
 
 
+def test_where_whop_is_a_stand_in_a_sample_of_any_event_is_sent(
+    site: Site, browser: Browser, one: Connection
+) -> None:
+    enter(site, one)
+    assert "send a sample event" in words(browser.get(path(one)))
+
+    text = press(browser, one, "/sample", event="payment.failed", dialect="v1-legacy", record="pay_mine")
+    none = press(browser, one, "/sample", event="teapot.boiled", dialect="v1")
+
+    assert "payment.failed was taken in" in text
+    assert [(event.type, event.source_id) for event in kept(site, one)] == [("payment.failed", "pay_mine")]
+    assert "There is no such sample" in none
+
+
+def test_at_the_real_whop_nobody_sends_samples(site: Site, browser: Browser, one: Connection) -> None:
+    enter(site, one)
+    settings = replace(site.parts.settings, whop_api_url="https://api.whop.com/api/v1")
+    site.app.extensions["parts"] = replace(site.parts, settings=settings)
+
+    answer = browser.send(path(one, "/sample"), path(one), event="payment.failed", dialect="v1")
+
+    assert answer.status_code == 404
+    assert "send a sample event" not in words(browser.get(path(one)))
+    assert kept(site, one) == []
+
+
 def test_during_a_rotation_both_are_believed_and_the_old_one_ends(
     site: Site, browser: Browser, one: Connection
 ) -> None:

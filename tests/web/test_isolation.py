@@ -185,6 +185,10 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         **dict.fromkeys(("cause", "field"), ""),
         "every": "24",
         "comparison_id": a_comparison(opened, b, desk),
+        "some": "1",
+        "notes": "leave",
+        "dialect": "v1",
+        "record": "mem_1",
     }
 
 

@@ -26,6 +26,7 @@ from connector.store.hooks import HookSecret
 from connector.store.inbox import InboxEvent
 from connector.sync.hooking import secret_binding
 from connector.web.intake import Intake, Together
+from tests.sync.mutating import mutated_bodies
 
 SECRET = "ws_0123456789abcdef"
 APP_SECRET = "ws_of_the_app"
@@ -184,6 +185,25 @@ def test_a_body_of_ten_megabytes_is_not_read(at_desk: Desk) -> None:
     raw = b"x" * 10_000_000
 
     assert deliver(at_desk, raw, signed(raw)).status_code == 413
+    assert (kept(at_desk), counted(at_desk)) == ([], {"too_large": 1})
+
+
+def test_a_body_without_an_id_goes_by_the_id_that_was_signed(at_desk: Desk) -> None:
+    raw = json.dumps({"type": "membership.updated", "data": {"id": "mem_1"}}).encode()
+
+    answers = [deliver(at_desk, raw, signed(raw, "msg_signed")).status_code for _ in range(2)]
+
+    assert answers == [200, 200]
+    assert [event.event_id for event in kept(at_desk)] == ["msg_signed"]
+
+
+def test_a_body_that_is_nested_deeply_is_kept_or_refused(at_desk: Desk) -> None:
+    for depth, status in ((200, 200), (2_000, 400)):
+        raw = b'{"type": "membership.updated", "data": ' + b'{"a": ' * depth + b"1" + b"}" * depth + b"}"
+
+        assert deliver(at_desk, raw, signed(raw, f"msg_{depth}")).status_code == status
+
+    assert [event.event_id for event in kept(at_desk)] == ["msg_200"]
 
 
 def test_a_secret_that_was_taken_back_ends_within_seconds(at_desk: Desk) -> None:
@@ -399,6 +419,19 @@ def test_a_signed_body_of_any_shape_is_kept_or_refused_and_breaks_nothing(at_des
     raw, id_ = an_event(**odd), uuid.uuid4().hex
 
     assert deliver(at_desk, raw, signed(raw, id_)).status_code in (200, 400, 401, 429)
+
+
+@given(mutated_bodies())
+@settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_real_body_with_anything_changed_is_kept_as_it_came_or_refused(at_desk: Desk, raw: bytes) -> None:
+    id_, before = uuid.uuid4().hex, len(kept(at_desk))
+
+    status = deliver(at_desk, raw, signed(raw, id_)).status_code
+
+    assert status in (200, 400, 401, 429)
+    new = kept(at_desk)[before:]
+    assert [(event.event_id, event.body) for event in new] == ([(id_, raw)] if status == 200 else [])
 
 
 @given(st.dictionaries(st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature"]), HEADER))

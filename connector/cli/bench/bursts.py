@@ -211,6 +211,13 @@ def _report_dates(report: Report, found: Hooked, ids: Sequence[str]) -> None:
 # --- what all of them report
 
 
+def with_contact(found: Hooked) -> set[str]:
+    """The memberships whose person is in the CRM: some wait for somebody to decide who it is."""
+    crm = stage.crm_session(found.parts, found.stage)
+    rows = agreement.crm_rows(crm, "opportunities", "whopMembershipId pointOfContactId")
+    return {row["whopMembershipId"] for row in rows if row["pointOfContactId"]}
+
+
 def report_notes(report: Report, found: Hooked, at: str, about: set[str]) -> None:
     """Exactly one note about each of these ids, and no other."""
     crm = stage.crm_session(found.parts, found.stage)

@@ -134,9 +134,8 @@ def _until_noted(report: Report, work: Work, found: Hooked) -> None:
     found.switch_notes_on()
     bodies = list(islice(endings(found), int(rate * work.seconds)))
     bursts.until_written(report, found, bodies, rate=rate, at=at, most=10.0)
-    bursts.report_notes(
-        report, found, at, {body["data"]["id"] for body in bodies if body["data"]["member_id"]}
-    )
+    known = bursts.with_contact(found)
+    bursts.report_notes(report, found, at, {body["data"]["id"] for body in bodies} & known)
 
 
 def _until_written(report: Report, work: Work, found: Hooked, rate: int, at: str, most: float) -> None:

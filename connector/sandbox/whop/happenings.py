@@ -24,6 +24,13 @@ _OF: Final = {
 }
 #: Event → the kind of record that it shows.
 EVENTS: Final = {f"{kind[:-1]}.{what}": kind for kind, whats in _OF.items() for what in words(whats)}
+_UNSHOWN: Final = {
+    "dispute_alert": "created",
+    "entry": "created approved denied deleted",
+    "invoice": "created paid past_due voided marked_uncollectible",
+}
+#: Every event that a webhook may be registered for: also those of records that are not here.
+NAMES: Final = {*EVENTS, *(f"{of}.{what}" for of, whats in _UNSHOWN.items() for what in words(whats))}
 
 
 class Told(NamedTuple):

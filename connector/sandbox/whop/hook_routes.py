@@ -8,7 +8,7 @@ import orjson
 from flask import Blueprint, Response, request
 
 from connector.sandbox.whop import api, bodies, errors
-from connector.sandbox.whop.happenings import EVENTS, sample
+from connector.sandbox.whop.happenings import EVENTS, NAMES, sample
 from connector.sandbox.whop.hookbook import Delivery, Hook, HookBook, fresh_id, seconds_of
 from connector.sandbox.whop.posting import Answer
 from connector.sandbox.whop.values import Record, iso
@@ -136,7 +136,7 @@ def _wanted() -> Record:
     if "url" in wanted:
         _check_url(wanted["url"])
     for event in wanted.get("events") or ():
-        if event not in EVENTS:
+        if event not in NAMES:
             raise errors.bad_param("events", f"{event} is not a known event.")
     if "api_version_date" in wanted:
         pinned = wanted.pop("api_version_date")

@@ -17,13 +17,13 @@ from .answers import unlike_whop
 from .client import API_VERSION
 from .events import EVENTS
 from .refusals import NOT_FOUND
-from .scopes import BY_KIND
 
 PERMISSION: Final = "developer:manage_webhook"
 TEST_EVENT: Final = "account.updated"
 """The one that changes nothing in a CRM, whatever the mappings are."""
-TOLD: Final = frozenset(name for name, kind in EVENTS.items() if kind in BY_KIND) | {TEST_EVENT}
-"""The events that a webhook of ours listens to: those of records that can be read."""
+TOLD: Final = frozenset(EVENTS)
+"""The events that a webhook of ours listens to: all of a company's sales. Those of records that are not
+brought over yet, such as invoices, are kept and shown, and can be taken again once a mapping wants them."""
 _PAGE: Final = 100
 _MOST_PAGES: Final = 20
 _HIDDEN: Final = (".localhost", ".local", ".internal", ".lan", ".home", ".test")
@@ -38,10 +38,15 @@ def wanted(url: str) -> Wanted:
 def reaches(url: str, api_url: str) -> bool:
     """Whether Whop can deliver to this address: https, and public. A Whop of one's own machine, which is the
     sandbox, reaches whatever that machine does."""
-    if _is_loopback(urlsplit(api_url).hostname or ""):
+    if is_stand_in(api_url):
         return True
     parts = urlsplit(url)
     return parts.scheme == "https" and _is_public(parts.hostname or "")
+
+
+def is_stand_in(api_url: str) -> bool:
+    """Whether Whop is one of this machine's own, as in the demo."""
+    return _is_loopback(urlsplit(api_url).hostname or "")
 
 
 def _is_public(host: str) -> bool:

@@ -54,6 +54,8 @@ event_inbox = Table(
     Column("quiet", Boolean, nullable=False, default=False, server_default=false()),
     UniqueConstraint("event_id", "connection_id"),
     Index("ix_event_inbox_due", "connection_id", "state", "due_at"),
+    # The newest of a connection, and how long those took.
+    Index("ix_event_inbox_connection_id", "connection_id", "id"),
     # The page of events reads the newest first, all of a workspace or by state.
     Index("ix_event_inbox_workspace_id", "workspace_id", "state", "id"),
     Index("ix_event_inbox_source_id", "source_id", "workspace_id"),
