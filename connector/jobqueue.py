@@ -5,6 +5,7 @@ Arguments travel as JSON, so that whoever can write to Redis cannot have code ru
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -73,6 +74,7 @@ class QuickBell:
     _ATTENDED = 5
     _SILENCE = 5.0
     _PATIENCE = 0.1
+    _APART = 0.02
 
     def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._redis = Redis.from_url(
@@ -84,6 +86,35 @@ class QuickBell:
         self._bell = RqBell(self._redis)
         self._monotonic = monotonic
         self._silent_until = 0.0
+        self._asked = threading.Condition()
+        self._wanted: set[tuple[str, str]] = set()
+        self._ringing = False
+        self._ringer: threading.Thread | None = None
+
+    def ring_soon(self, job: str, queue: str) -> None:
+        """As ``ring_once``, by a thread of its own: nobody waits for it, and many who ask share a ring."""
+        with self._asked:
+            self._wanted.add((job, queue))
+            if self._ringer is None or not self._ringer.is_alive():  # nor is it in a process that was forked
+                self._ringer = threading.Thread(target=self._ring_wanted, name="ringer", daemon=True)
+                self._ringer.start()
+            self._asked.notify_all()
+
+    def is_quiet(self, patience: float = 1.0) -> bool:
+        """Whether all that were asked for have been rung, at once or within so many seconds."""
+        with self._asked:
+            return self._asked.wait_for(lambda: not (self._wanted or self._ringing), patience)
+
+    def _ring_wanted(self) -> None:
+        while True:
+            with self._asked:
+                self._ringing = False
+                self._asked.notify_all()
+                self._asked.wait_for(lambda: bool(self._wanted))
+                found, self._wanted, self._ringing = self._wanted, set(), True
+            for job, queue in found:
+                self.ring_once(job, queue)
+            time.sleep(self._APART)
 
     def ring_once(self, job: str, queue: str) -> bool:
         """Have ``jobs.<job>()`` run soon, unless it was rung for and has not begun; whether it was heard."""
@@ -113,7 +144,8 @@ class QuickBell:
             log.warning("the job queue does not answer", job=job, error=type(error).__name__)
 
     def close(self) -> None:
-        """Give back the connections."""
+        """Give back the connections; what was asked for is rung for first."""
+        self.is_quiet()
         self._redis.close()
 
 

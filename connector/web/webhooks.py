@@ -71,7 +71,10 @@ def of_app() -> ResponseReturnValue:
 @blueprint.errorhandler(RequestEntityTooLarge)
 def too_large(error: HTTPException) -> ResponseReturnValue:
     """A body over the limit is not read at all."""
-    return _refused(Refused(None, "", "too_large"), error.code or 413)
+    id_ = (request.view_args or {}).get("connection_id", "")
+    known = _intake().known(id_) if id_ else None
+    mine = (known.hook.workspace_id, known.hook.connection_id) if known else (None, "")
+    return _refused(Refused(*mine, "too_large"), error.code or 413)
 
 
 @blueprint.errorhandler(Unavailable)
@@ -108,7 +111,7 @@ def _keep(raw: bytes, signed: Signed, found: Envelope, taking: Sequence[Hook]) -
         ]
     )
     if leads:  # one ring for a commit; it is heard for all
-        _parts().bell.ring_once("drain", "webhooks")
+        _parts().bell.ring_soon("drain", "webhooks")
     return _TAKEN
 
 

@@ -80,7 +80,9 @@ def signed(raw: bytes, id_: str = "msg_1", *, secret: str = SECRET, age: int = 0
 
 def deliver(at: Desk, raw: bytes, headers: dict[str, str], path: str | None = None) -> TestResponse:
     path = path or f"/webhooks/whop/{at.connection.id}"
-    return at.door.browser().post(path, data=raw, headers=headers)
+    answer = at.door.browser().post(path, data=raw, headers=headers)
+    assert at.door.parts.bell.is_quiet()
+    return answer
 
 
 def kept(at: Desk, connection_id: str | None = None, workspace_id: str | None = None) -> list[InboxEvent]:

@@ -7,9 +7,11 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,7 +28,7 @@ from connector.cli.stage import Size, Stage
 from connector.crms.twenty.client import LIMITS
 from connector.errors import ConnectorError
 from connector.ports import Limit
-from connector.store import connections, eventbook, hooks, runs
+from connector.store import connections, eventbook, hooks, inbox, runs
 from connector.store.connections import Connection
 from connector.store.eventbook import EventFilter
 from connector.store.hooks import HookSecret
@@ -38,6 +40,7 @@ from connector.sync.hooking import secret_binding
 _PORTS = {"web": 0, "whop": 0, "twenty": 0, "plain": 0}
 _SECRET = "ws_bench0123456789abcdef"  # noqa: S105 - of a sandbox that lives as long as the bench
 _PATIENCE = 600.0
+_TICK = 0.1
 _UNREACHED = Limit(60_000, 60)
 
 Json = dict[str, Any]
@@ -76,6 +79,32 @@ class Hooked:
             argv = [sys.executable, "-m", "connector.cli.bench.posting", json.dumps(spec)]
             done = subprocess.run(argv, cwd=fleet.ROOT, check=True, capture_output=True, text=True)  # noqa: S603
         return [Sent(*one) for one in json.loads(done.stdout)]
+
+    @contextmanager
+    def beside(self, bodies: Sequence[Json], rate: int) -> Iterator[None]:
+        """Meanwhile so many events a second come into the inbox by no door."""
+        stop = threading.Event()
+        with ThreadPoolExecutor(1) as aside:
+            keeping = aside.submit(self._keep_all, bodies, rate, stop)
+            try:
+                yield
+            finally:
+                stop.set()
+                keeping.result()
+
+    def _keep_all(self, bodies: Sequence[Json], rate: int, stop: threading.Event) -> None:
+        each = max(1, int(rate * _TICK))
+        for start in range(0, len(bodies), each):
+            with self.parts.database.transaction() as session:
+                inbox.add(session, [self._event(body) for body in bodies[start : start + each]])
+            self.parts.bell.ring_soon("drain", "webhooks")
+            if stop.wait(each / rate):
+                return
+
+    def _event(self, body: Json) -> InboxEvent:
+        now, ids = self.parts.tools.clock(), (self.connection.workspace_id, self.connection.id)
+        raw, about = json.dumps(body).encode(), body["data"]["id"]
+        return InboxEvent(*ids, body["id"], body["type"], "v1", raw, now, now, source_id=about)
 
     def events(self) -> dict[str, InboxEvent]:
         """Every event of the inbox by the id of its delivery."""

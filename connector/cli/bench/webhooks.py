@@ -88,13 +88,18 @@ def _acknowledge(report: Report, work: Work, found: Hooked, database: str) -> No
 
 
 def _at_rate(report: Report, work: Work, found: Hooked, bodies: Iterator[Json], at: str, rate: int) -> None:
-    """The two doors in turns, so that what else the machine does falls on both."""
+    """The two doors in turns, so that what else the machine does falls on both. In either turn the drain is
+    given as many events a second: what is compared is the doors.
+    """
     doors = {"minimal handler": found.plain_address, "our door, drain running": found.address}
     sent: dict[str, list[Sent]] = {name: [] for name in doors}
     each = max(1, int(rate * work.seconds / _TURNS))
     for turn in range(_TURNS):
         for name, url in doors.items():
-            sent[name] += found.post([next(bodies) for _ in range(each)], url, rate=rate, seed=turn)
+            mine = [next(bodies) for _ in range(each)]
+            others = [] if url == found.address else [next(bodies) for _ in range(each)]
+            with found.beside(others, rate):
+                sent[name] += found.post(mine, url, rate=rate, seed=turn)
     for name, answers in sent.items():
         for percent in (50, 99):
             report.add(f"{at}: {name}, p{percent}", percentile(_seconds(answers), percent) * 1000, "ms")
