@@ -72,9 +72,14 @@ def of_app() -> ResponseReturnValue:
 def too_large(error: HTTPException) -> ResponseReturnValue:
     """A body over the limit is not read at all."""
     id_ = (request.view_args or {}).get("connection_id", "")
-    known = _intake().known(id_) if id_ else None
-    mine = (known.hook.workspace_id, known.hook.connection_id) if known else (None, "")
-    return _refused(Refused(*mine, "too_large"), error.code or 413)
+    try:
+        known = _intake().known(id_) if id_ else None
+    except Unavailable:
+        known = None
+    if known is None:
+        return _refused(Refused(None, "", "too_large"), error.code or 413)
+    hook = known.hook
+    return _refused(Refused(hook.workspace_id, hook.connection_id, "too_large"), error.code or 413)
 
 
 @blueprint.errorhandler(Unavailable)
