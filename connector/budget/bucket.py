@@ -5,8 +5,9 @@ request that passed, so a request that comes early loses the part of a token tha
 as it does, or more strictly, is what keeps it from ever refusing while nobody else sends.
 
 * **Lanes.** Each lane leaves some tokens to the lanes before it, so a webhook finds one at once while a
-  full sync takes every token that comes back. A lane with a floor is owed that share of the pace: when it
-  got less, it may take what the others would keep from it.
+  full sync takes every token that comes back: few as long as nobody else is there, more once somebody is.
+  A lane with a floor is owed that share of the pace: when it got less, it may take what the others would
+  keep from it.
 * **Together.** As each request loses a part of a token, those of a patient lane go together, when one has
   just become whole. So a long sync gets what comes back while it spends what was saved up.
 * **Ahead.** What is set aside for a request that leaves soon is counted by the server from when it leaves:
@@ -14,8 +15,10 @@ as it does, or more strictly, is what keeps it from ever refusing while nobody e
 * **Learning.** A refusal names the limit, which takes the place of the known one with the nearest window.
 * **Others.** A refusal although we had tokens means that somebody else spends them too: our share of the
   pace shrinks by a tenth, and grows again slowly.
-* **More.** As long as no refusal has confirmed a limit within a day, a sync that has to wait tries a little
-  more each second. So a server with a higher limit is used to that limit, at the cost of one refusal a day.
+* **More.** As long as no refusal has confirmed a limit within a day, who would have to wait sends all the
+  same now and then, the sooner the longer it goes well. So a server with a higher limit is used to that
+  limit, and what the server has beyond our count is used up, at the cost of one refusal a day: a request
+  that is refused costs no token.
 """
 
 from __future__ import annotations
@@ -30,11 +33,11 @@ from connector.budget.terms import Terms
 from connector.ports import Lane, Limit
 
 _SLACK = 1.02  # our clock and the way to the server are not the server's
-_LEAST_SHARE, _MOST_SHARE = 0.2, 4.0
+_LEAST_SHARE = 0.2
 _CUT = 0.9  # of the share, for a refusal that is news
 _NEWS = 2.0  # refusals within so many seconds tell the same
 _REGROWTH = 0.005  # of the share, in a second: from 0.9 to the whole in 20 s
-_TRYING = 0.01  # beyond the known limit, in a second of waiting
+_TRY, _SOONER, _SOONEST = 0.25, 0.9, 0.1  # seconds to the next request beyond the known limit
 _CONFIRMED = 24 * 3600.0
 _ASKS = 1.0  # somebody who waits for what is owed is back within this after its wait
 _PLENTY = 0.9  # of a bucket: nothing is lost yet that a sync would miss
@@ -45,6 +48,8 @@ _AHEAD = 0.15  # seconds before a token is whole that it may be set aside: what 
 _SPREAD = 0.06  # seconds by which the last of those that left together may arrive late: a busy server
 _BREATH = 0.001  # no wait is shorter
 _SHORT = 10.0  # requests are short while somebody had to wait within this
+_QUIET = 60.0  # a lane that nobody came in for so long is left fewer tokens
+_ALONE = 600.0  # others who took a part of the limit within this may do so again
 
 
 class Standing(NamedTuple):
@@ -74,7 +79,9 @@ def take(terms: Terms, state: State, lane: Lane, cost: int, now: float) -> tuple
 def set_aside(terms: Terms, state: State, lane: Lane, cost: int, now: float) -> tuple[State, float]:
     """The same for requests that ``leave`` later. A token that is nearly whole may be set aside."""
     after, wait, _ = _taken(terms, state, lane, cost, now)
-    if 0 < wait <= _AHEAD:
+    if wait > _AHEAD:
+        return after, max(_BREATH, wait - _AHEAD)
+    if wait:
         after, wait, _ = _taken(terms, state, lane, cost, now + wait)
     return after, wait
 
@@ -92,13 +99,18 @@ def leave(terms: Terms, state: State, lane: Lane, now: float) -> tuple[State, fl
 
 def _taken(terms: Terms, state: State, lane: Lane, cost: int, now: float) -> tuple[State, float, bool]:
     """The state without these tokens, or a wait; and whether it was this lane's turn."""
-    state = _grown(terms, state, now)
+    state = replace(_grown(terms, state, now), came={**state.came, lane: now})
     levels = _levels(state, now)
-    wait = regular = _wait(state, levels, cost, terms.lanes[lane].keeps + _dues(state, lane, now), now)
+    wait = regular = _wait(state, levels, cost, _kept(terms, state, lane, now), now)
     if regular:
         wait = min(regular, max(_wait(state, levels, cost, 0, now), _until_owed(terms, state, lane)))
+    may_try = terms.tries and terms.lanes[lane].patient and now - state.told_at > _CONFIRMED
+    if is_trying := bool(wait) and may_try:
+        wait = min(wait, max(0.0, state.tried_at + (state.try_after or _TRY) - now))
     if wait:
         return _waiting(state, lane, cost, now, wait), wait, not regular
+    if is_trying:
+        return _tried(state, levels, cost, now), 0.0, False
     left = tuple(level._replace(tokens=level.tokens - cost) for level in levels)
     owed = _paid(state.owed, lane, cost, on_floor=bool(regular))
     return replace(state, levels=left, owed=owed), 0.0, not regular
@@ -119,12 +131,12 @@ def refused(state: State, limit: Limit | None, now: float) -> State:
     )
     before = state.limits[at]
     limits = tuple((limit or old) if one == at else old for one, old in enumerate(state.limits))
-    state = replace(state, levels=levels, limits=limits, told_at=now)
-    is_news = limits[at] != before
-    was_trying, is_young = state.share > 1, now - state.born < before.seconds
-    if is_news or was_trying:
-        return replace(state, share=min(1.0, state.share), share_at=now, cut_at=now)
-    if is_young or now - state.cut_at < _NEWS:
+    state = replace(state, levels=levels, limits=limits, told_at=now, try_after=0.0)
+    is_news, is_young = limits[at] != before, now - state.born < before.seconds
+    was_trying = 0 <= now - state.tried_at < _NEWS
+    if is_news:
+        return replace(state, share_at=now, cut_at=now)
+    if was_trying or is_young or now - state.cut_at < _NEWS:
         return state
     return replace(state, share=max(_LEAST_SHARE, state.share * _CUT), share_at=now, cut_at=now)
 
@@ -177,7 +189,7 @@ def _wait(state: State, levels: tuple[Level, ...], cost: int, kept: int, now: fl
 def _until_whole(terms: Terms, state: State, lane: Lane, now: float) -> float:
     """Seconds until the token that grows is whole; 0.0 where little would be lost by a request now."""
     at = _slowest(state)
-    if not terms.lanes[lane].patient or _is_together(state, now):
+    if not terms.lanes[lane].patient or _is_together(state, now) or state.try_after:
         return 0.0
     left = _level(state, at, now).tokens / state.limits[at].requests
     spread = _SPREAD if state.sent_at > state.together_since else 0.0
@@ -222,9 +234,13 @@ def _paid(owed: Mapping[str, Owed], lane: Lane, cost: int, *, on_floor: bool) ->
     return {**owed, lane: Owed(left if on_floor else max(0.0, left), owed[lane].since)}
 
 
-def _dues(state: State, lane: Lane, now: float) -> int:
-    """Tokens for another lane that waits for what it is owed: nobody goes before it."""
-    return sum(
+def _kept(terms: Terms, state: State, lane: Lane, now: float) -> int:
+    """Tokens for the lanes before, and for another that waits for what it is owed: nobody goes before it."""
+    before = list(terms.lanes)[: list(terms.lanes).index(lane)]
+    is_quiet = all(not 0 <= now - state.came.get(one, -_QUIET) < _QUIET for one in before)
+    is_alone = is_quiet and not 0 <= now - state.cut_at < _ALONE
+    keeps = terms.lanes[lane].keeps_always if is_alone else terms.lanes[lane].keeps
+    return keeps + sum(
         one.wants
         for name, one in state.owed.items()
         if name != lane and one.tokens >= 1 and one.waits_until > now
@@ -243,10 +259,14 @@ def _waiting(state: State, lane: Lane, cost: int, now: float, wait: float) -> St
     owed = dict(state.owed)
     if lane in owed:
         owed = {**owed, lane: owed[lane]._replace(waits_until=now + wait + _ASKS, wants=cost)}
-    share = state.share
-    if share >= 1 and now - state.told_at > _CONFIRMED:
-        share = min(_MOST_SHARE, share + _TRYING * min(1.0, max(0.0, now - state.waited_at)))
-    return replace(state, owed=owed, waited_at=now, share=share)
+    return replace(state, owed=owed, waited_at=now)
+
+
+def _tried(state: State, levels: tuple[Level, ...], cost: int, now: float) -> State:
+    """A request beyond the known limit; the next may follow sooner."""
+    left = tuple(one._replace(tokens=max(min(0, one.tokens), one.tokens - cost)) for one in levels)
+    after = max(_SOONEST, (state.try_after or _TRY) * _SOONER)
+    return replace(state, levels=left, tried_at=now, try_after=after, waited_at=now)
 
 
 def _nearest(limits: tuple[Limit, ...], limit: Limit) -> int:

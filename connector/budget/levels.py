@@ -27,7 +27,11 @@ class Owed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Times are seconds of the clock that all share."""
+    """Times are seconds of the clock that all share. ``came``: when somebody last asked in a lane.
+
+    ``try_after``: in how many seconds the next request beyond the known limit may follow the last; 0.0 while
+    none was tried, or since the limit was told.
+    """
 
     limits: tuple[Limit, ...]
     levels: tuple[Level, ...]
@@ -39,6 +43,9 @@ class State:
     waited_at: float = 0.0
     together_since: float = 0.0
     sent_at: float = 0.0
+    tried_at: float = 0.0
+    try_after: float = 0.0
+    came: Mapping[str, float] = field(default_factory=dict)
     owed: Mapping[str, Owed] = field(default_factory=dict)
 
 
@@ -47,6 +54,7 @@ def as_json(state: State) -> dict[str, Any]:
     kept: dict[str, Any] = {name: getattr(state, name) for name in _NUMBERS}
     kept["limits"] = [list(limit) for limit in state.limits]
     kept["levels"] = [list(level) for level in state.levels]
+    kept["came"] = dict(state.came)
     kept["owed"] = {lane: list(one) for lane, one in state.owed.items()}
     return kept
 
@@ -56,6 +64,7 @@ def from_json(kept: Mapping[str, Any]) -> State:
     return State(
         limits=tuple(Limit(int(n), float(seconds)) for n, seconds in kept["limits"]),
         levels=tuple(Level(int(n), float(since)) for n, since in kept["levels"]),
+        came={name: float(at) for name, at in kept["came"].items()},
         owed={name: Owed(*one) for name, one in kept["owed"].items()},
         **{name: float(kept[name]) for name in _NUMBERS},
     )
@@ -70,4 +79,6 @@ _NUMBERS = (
     "waited_at",
     "together_since",
     "sent_at",
+    "tried_at",
+    "try_after",
 )

@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from connector.bootstrap import Parts
 from connector.cli import base
-from connector.ports.crm_model import SchemaPlan, SchemaStep
+from connector.errors import ConnectorError
+from connector.ports.crm_model import SchemaPlan, SchemaStep, Workflow
 from connector.store import admins, crm_grants, workspaces
 from connector.store.db import Session
 from connector.store.workspaces import Workspace
@@ -105,8 +107,10 @@ def plan(name: str, *, as_json: bool) -> None:
         with parts.database.reading() as session:
             workspace = workspaces.named(session, name)
         found = modelling.plan(parts.tools, workspace)
+        running = _company_workflow(parts, workspace)
     shown = {"steps": [step_document(step) for step in found.steps], "lacks": found.lacks or None}
-    base.show(shown, plan_lines(found), as_json=as_json)
+    shown["workflow"] = running.name if running else None
+    base.show(shown, [*plan_lines(found), *_workflow_lines(running, name)], as_json=as_json)
 
 
 @base.command("provision")
@@ -120,7 +124,28 @@ def provision(name: str, *, as_json: bool) -> None:
         with parts.database.reading() as session:
             workspace = workspaces.named(session, name)
         steps = modelling.provision(parts.tools, workspace).steps
-    base.show([step_document(step) for step in steps], step_lines(steps), as_json=as_json)
+        running = _company_workflow(parts, workspace)
+    lines = [*step_lines(steps), *_workflow_lines(running, name)]
+    base.show([step_document(step) for step in steps], lines, as_json=as_json)
+
+
+def _company_workflow(parts: Parts, workspace: Workspace) -> Workflow | None:
+    """The one that is on; where that cannot be seen, the rest is told all the same."""
+    try:
+        found = parts.openers.workflows(workspace).for_new_people()
+    except ConnectorError:
+        return None
+    return found if found and found.active else None
+
+
+def _workflow_lines(running: Workflow | None, name: str) -> list[str]:
+    if running is None:
+        return []
+    return [
+        f"“{running.name}” makes a company in Twenty for every new person.",
+        "Before the first sync, switch it off:",
+        f"  flask workspace workflow {name} --pause",
+    ]
 
 
 @base.command("views")
@@ -150,9 +175,10 @@ def views(name: str, *, as_json: bool) -> None:
 def workflow(name: str, to: str | None, *, as_json: bool) -> None:
     """Show, pause or resume the CRM's own workflow that makes a company for every new person.
 
-    Only the sign-in of a person who may manage workflows can switch it.
+    Only the sign-in of a person who may manage workflows can switch it: somebody who signed in here with
+    Twenty, or in Twenty itself, under Workflows.
 
-    Example: flask workspace workflow acme
+    Example: flask workspace workflow acme --pause
     """
     with base.parts() as parts:
         with parts.database.reading() as session:
@@ -168,7 +194,11 @@ def workflow(name: str, to: str | None, *, as_json: bool) -> None:
         )
         return
     state = "on: it starts for every person who is brought over" if found.active else "paused"
-    base.show({"name": found.name, "active": found.active}, [f"“{found.name}” is {state}."], as_json=as_json)
+    ways = f"Switch it {'off' if found.active else 'on again'}: flask workspace workflow {name} "
+    ways += "--pause" if found.active else "--resume"
+    base.show(
+        {"name": found.name, "active": found.active}, [f"“{found.name}” is {state}.", ways], as_json=as_json
+    )
 
 
 def document(one: Workspace) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from twenty_builders import MAPPINGS, PERSON, Sandbox, a_sandbox
 
 from connector.core.records import Ref
-from connector.crms.twenty import further
+from connector.crms.twenty import further, look
 from connector.crms.twenty.writer import TwentyWriter
 from connector.ports import Seek
 
@@ -20,10 +20,12 @@ def served() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(params=["asked for one by one", "read once"])
+@pytest.fixture(params=["asked for one by one", "all at once", "read once"])
 def twenty(request: pytest.FixtureRequest, served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    if request.param == "read once":
+    if request.param != "asked for one by one":
         monkeypatch.setattr(further, "FEW", 0)
+    if request.param == "read once":
+        monkeypatch.setattr(look, "SPARE", 0)  # they are more than an answer holds
     served.writer = TwentyWriter(served.client)
     served.fresh()
     return served
@@ -81,16 +83,28 @@ def test_only_who_asks_for_further_ones_gets_them(twenty: Sandbox) -> None:
     assert hits(twenty, f"more-{mark}@x.test", also=False) == []
 
 
-def test_everything_is_read_once_for_many_look_ups(served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_come_with_the_look_up_itself(served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(further, "FEW", 0)
+    served.writer = TwentyWriter(served.client)
+    mark = len(served.stored())
+    id_ = a_person(served, f"with-{mark}@x.test", f"it-{mark}@x.test")
+    served.fresh()
+
+    assert hits(served, f"it-{mark}@x.test") == [id_]
+    assert served.requests()["people"] == 1
+
+
+def test_more_than_an_answer_holds_are_read_once(served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(further, "FEW", 0)
+    monkeypatch.setattr(look, "SPARE", 0)
     monkeypatch.setattr(further, "_PAGE", 2)  # more pages than one
     served.writer = TwentyWriter(served.client)
     mark = len(served.stored())
-    ids = [a_person(served, f"p{number}-{mark}@x.test", f"q{number}-{mark}@x.test") for number in range(5)]
+    ids = [a_person(served, f"p{number}-{mark}@x.test", f"q{number}-{mark}@x.test") for number in range(8)]
     served.fresh()
 
-    found = [hits(served, f"q{number}-{mark}@x.test") for number in range(5)]
+    found = [hits(served, f"q{number}-{mark}@x.test") for number in range(8)]
 
     assert found == [[id_] for id_ in ids]
     having = sum(1 for row in served.stored().values() if row["emails"]["additionalEmails"])
-    assert served.requests()["people"] == 5 + -(-having // 2)
+    assert served.requests()["people"] == 1 + -(-having // 2) + 8

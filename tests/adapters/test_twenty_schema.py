@@ -135,22 +135,21 @@ def test_a_field_of_another_type_is_a_conflict(sandbox: Sandbox):
 
     why = conflict(sandbox, *ALL)
 
-    assert "person.whopUsername is of type NUMBER" in why
-    assert "TEXT" in why
+    assert "“U” of “Person” is of the type Number in Twenty; the mapping needs Text." in why
 
 
 def test_a_deactivated_field_is_a_conflict(sandbox: Sandbox):
     sandbox.schema.apply(ALL)
     change(sandbox, "person", "whopUserId", isActive=False)
 
-    assert "person.whopUserId is deactivated" in conflict(sandbox, *ALL)
+    assert "“Whop user” of “Person” is deactivated" in conflict(sandbox, *ALL)
 
 
 def test_a_deactivated_object_is_a_conflict(sandbox: Sandbox):
     sandbox.schema.apply(ALL)
     change(sandbox, "whopProduct", None, isActive=False)
 
-    assert "whopProduct is deactivated" in conflict(sandbox, *ALL)
+    assert "The object “Whop product” is deactivated" in conflict(sandbox, *ALL)
 
 
 def test_a_key_field_without_duplicates_is_made_unique(sandbox: Sandbox):
@@ -189,13 +188,13 @@ def test_of_very_many_duplicates_some_are_shown(sandbox: Sandbox):
 def test_a_standard_field_that_is_missing_is_a_conflict(sandbox: Sandbox):
     change(sandbox, "person", "phones", name="phonesOld")
 
-    assert "no field person.phones" in conflict(sandbox, *ALL)
+    assert "no field “phones” of “Person”" in conflict(sandbox, *ALL)
 
 
 def test_a_standard_object_that_is_missing_is_a_conflict(sandbox: Sandbox):
     mapping = replace(PERSON, object=replace(PERSON.object, name="human", plural="humans"))
 
-    assert conflict(sandbox, mapping) == "Twenty has no object human."
+    assert conflict(sandbox, mapping) == "Twenty has no object “human”."
 
 
 def test_a_standard_select_without_an_option_is_a_conflict(sandbox: Sandbox):
@@ -203,7 +202,7 @@ def test_a_standard_select_without_an_option_is_a_conflict(sandbox: Sandbox):
     options = [option for option in stage["options"] if option["value"] != "MEETING"]
     change(sandbox, "opportunity", "stage", options=options)
 
-    assert "opportunity.stage lacks the options Meeting" in conflict(sandbox, *ALL)
+    assert "“Stage” of “Opportunity” lacks the options Meeting" in conflict(sandbox, *ALL)
 
 
 def renamed(mapping: Mapping, field: str, name: str) -> Mapping:
@@ -217,7 +216,9 @@ def renamed(mapping: Mapping, field: str, name: str) -> Mapping:
 def test_a_reserved_name_of_a_field_is_a_conflict(sandbox: Sandbox):
     why = conflict(sandbox, renamed(PERSON, "whopUsername", "currency"))
 
-    assert "person.currency has a name that Twenty keeps for itself" in why
+    assert (
+        "“Whop user name” of “Person” cannot be made: currency is a name that Twenty keeps for itself" in why
+    )
 
 
 def test_a_reserved_name_of_an_object_is_a_conflict(sandbox: Sandbox):
@@ -229,13 +230,13 @@ def test_a_reserved_name_of_an_object_is_a_conflict(sandbox: Sandbox):
 def test_a_plural_that_another_object_has_is_a_conflict(sandbox: Sandbox):
     mapping = replace(PRODUCT, object=replace(PRODUCT.object, plural="people"))
 
-    assert "people is the plural of the object person" in conflict(sandbox, mapping)
+    assert "people is the plural of the object “Person”" in conflict(sandbox, mapping)
 
 
 def test_a_plural_that_another_object_has_as_its_name_is_a_conflict(sandbox: Sandbox):
     mapping = replace(PRODUCT, object=replace(PRODUCT.object, plural="person"))
 
-    assert "person is the name of another object" in conflict(sandbox, mapping)
+    assert "person is what “Person” is called" in conflict(sandbox, mapping)
 
 
 def test_a_relation_that_points_the_other_way_is_a_conflict(sandbox: Sandbox):
@@ -286,7 +287,7 @@ def test_a_relation_that_points_elsewhere_is_a_conflict(sandbox: Sandbox):
     why = conflict(sandbox, *ALL)
 
     assert why == (
-        "opportunity.whopProduct points to company in Twenty; the mapping needs it to point to whopProduct."
+        "“P” of “Opportunity” points to “Company” in Twenty; the mapping needs it to point to “Whop product”."
     )
 
 
@@ -418,7 +419,10 @@ def test_a_field_named_as_another_of_ours_is_a_conflict(sandbox: Sandbox):
 
     [step] = schema.plan(ALL).conflicts
 
-    assert step.why == "person.whopUsername is what another of our fields is called in Twenty now."
+    assert step.why == (
+        "“Whop user name” of “Person” cannot be made: "
+        "another of our fields is called whopUsername in Twenty now."
+    )
     assert step.at == "/settings/objects/people"
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from twenty_builders import Sandbox, a_sandbox
 
-from connector.crms.twenty.workflows import NAME, TwentyWorkflows
+from connector.crms.twenty.workflows import TwentyWorkflows
 from connector.errors import ReconnectError, RefusedError, TryLaterError
+
+NAME = "Create company when adding a new person"
 
 
 @pytest.fixture
@@ -79,6 +82,44 @@ def test_one_that_was_deleted_is_none(sandbox: Sandbox):
     sandbox.destroy("workflows", found.id)
 
     assert workflows(sandbox).for_new_people() is None
+
+
+def test_one_that_was_renamed_is_known_by_what_it_does(sandbox: Sandbox):
+    found = workflows(sandbox).for_new_people()
+    assert found is not None
+    sandbox.rest("PATCH", f"workflows/{found.id}", {"name": "Firmen anlegen"})
+
+    renamed = workflows(sandbox).for_new_people()
+
+    assert renamed is not None
+    assert (renamed.name, renamed.id) == ("Firmen anlegen", found.id)
+
+
+@pytest.mark.parametrize(
+    ("event", "object_", "is_found"),
+    [
+        ("person.created", "company", True),
+        ("person.upserted", "company", True),
+        ("person.deleted", "company", False),
+        ("person.created", "task", False),
+    ],
+)
+@pytest.mark.parametrize("as_text", [False, True])
+def test_it_starts_for_new_people_and_makes_companies(
+    sandbox: Sandbox, event: str, object_: str, is_found: bool, as_text: bool
+):
+    found = workflows(sandbox).for_new_people()
+    assert found is not None
+    step = {"type": "CREATE_RECORD", "settings": {"input": {"objectName": object_}}}
+    parts = {"trigger": {"type": "DATABASE_EVENT", "settings": {"eventName": event}}, "steps": [None, step]}
+    told = {name: json.dumps(part) if as_text else part for name, part in parts.items()}
+    node = {"id": found.version_id, **told}
+    sandbox.fault(
+        "workflowVersions",
+        {"status": 200, "body": {"data": {"workflowVersions": {"edges": [{"node": node}]}}}},
+    )
+
+    assert (workflows(sandbox).for_new_people() is not None) is is_found
 
 
 def test_an_older_twenty_has_no_workflows(sandbox: Sandbox):

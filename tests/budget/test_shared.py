@@ -8,13 +8,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from time import monotonic, sleep
 
 import pytest
 from redis import Redis
 
 from connector import budget
-from connector.budget import Budgets, Slots, Terms
+from connector.budget import BRISK, Budgets, Slots, Terms
 from connector.errors import TryLaterError
 from connector.ports import Limit
 
@@ -144,10 +145,22 @@ def test_another_workspace_has_a_budget_of_its_own(redis: Redis) -> None:
 
 def test_a_full_sync_leaves_the_last_tokens_to_webhooks(redis: Redis) -> None:
     budgets = budgets_of(redis)
+    known = replace(SLOW, lanes=BRISK)  # nobody tries for more than is known
+    with budgets.tokens("k", known, "webhook").sending():
+        pass
 
-    taken = [drained(budgets.tokens("k", SLOW, lane)) for lane in ("full", "incremental", "webhook")]
+    taken = [drained(budgets.tokens("k", known, lane)) for lane in ("full", "incremental", "webhook")]
 
-    assert taken == [94, 3, 3]
+    assert taken == [94, 2, 3]
+
+
+def test_of_a_lane_that_nobody_came_in_little_is_kept(redis: Redis) -> None:
+    budgets = budgets_of(redis)
+    known = replace(SLOW, lanes=BRISK)
+
+    taken = [drained(budgets.tokens("k", known, lane)) for lane in ("full", "webhook")]
+
+    assert taken == [98, 2]
 
 
 def test_what_was_set_aside_is_sent_without_waiting(redis: Redis) -> None:

@@ -136,7 +136,7 @@ def test_a_field_deactivated_during_a_sync_stops_it_until_it_is_active(
     assert still.active
     assert still.error is not None
     assert still.error["code"] == "crm_schema"
-    assert "person.whopUserId is deactivated in Twenty." in still.error["message"]
+    assert "“Whop user” of “Person” is deactivated in Twenty." in still.error["message"]
     assert scene.rows("people") == []
     admin.field("person", "whopUserId", isActive=True)
     ended_well(scene, scene.go_on(under_way))
@@ -187,7 +187,7 @@ def test_an_object_deactivated_before_a_sync_fails_it_by_name(scene: Scene, admi
 
     assert run.status == "failed"
     assert run.error is not None
-    assert "The object whopProduct is deactivated in Twenty." in run.error["message"]
+    assert "The object “Whop product” is deactivated in Twenty." in run.error["message"]
 
 
 def test_an_installation_from_before_learns_the_names_by_itself(scene: Scene, admin: Admin) -> None:

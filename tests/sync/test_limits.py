@@ -15,6 +15,7 @@ from connector.store.models import link
 from connector.sync.scope import Pace
 
 RECORDS = 5 + 40 + 60
+NEARLY = 0.15  # seconds before its token is whole, a request is claimed for
 
 
 class Watched(Waits):
@@ -27,7 +28,7 @@ class Watched(Waits):
 
     def pause(self, seconds: float) -> None:
         super().pause(seconds)
-        if self.scene is not None:
+        if self.scene is not None and seconds > NEARLY:
             self.seen.append(lasting_claims(self.scene))
 
 

@@ -182,7 +182,7 @@ def test_a_conflict_says_what_to_do_and_links_there(site: Site) -> None:
 
     page = site.page()
 
-    assert "person.whopUserId is deactivated in Twenty." in page
+    assert "“Whop user” of “Person” is deactivated in Twenty." in page
     assert "Activate “Whop user” in Twenty" in page
     assert f'<a href="{site.twenty.url}/settings/objects/people/whopUserId"' in page
     assert "1 conflict to solve" in page

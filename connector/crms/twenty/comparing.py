@@ -15,6 +15,7 @@ from connector.core.naming import CrmName, Names
 from connector.crms.twenty import drift
 from connector.crms.twenty.fields import CATALOGUE, TYPES
 from connector.crms.twenty.model import Field, Model, Object
+from connector.crms.twenty.type_words import type_word
 from connector.crms.twenty.wants import Want, new_options
 from connector.ports.crm_model import SchemaStep
 
@@ -40,8 +41,13 @@ class _Spot:
     found: Field | None = None
 
     @property
-    def name(self) -> str:
-        return f"{self.want.spec.name}.{self.spec.name}" if self.spec else self.want.spec.name
+    def title(self) -> str:
+        """As Twenty's pages call it, where it is there."""
+        owner, spec = self.want.spec, self.spec
+        object_ = self.there.label if self.there else owner.label or owner.name
+        if spec is None:
+            return f"“{object_}”"
+        return f"“{self.found.label if self.found else spec.label or spec.name}” of “{object_}”"
 
     def step(self, do: str, why: str = "", todo: str = "") -> SchemaStep:
         owner, spec = self.want.spec, self.spec
@@ -117,35 +123,35 @@ def _object_misfit(spot: _Spot, model: Model) -> SchemaStep | None:
     spec, there = spot.want.spec, spot.there
     if there is not None and not there.active:
         return spot.conflict(
-            f"The object {spec.name} is deactivated in Twenty.",
+            f"The object {spot.title} is deactivated in Twenty.",
             f"Activate “{there.label}” in Twenty under Settings, Data model.",
         )
     if there is not None:
         return None
     if not spec.declared:
         return spot.conflict(
-            f"Twenty has no object {spec.name}.",
+            f"Twenty has no object {spot.title}.",
             "If it was renamed, give it its name back under Settings, Data model, or change the mapping.",
         )
     return _object_without_a_name(spot, spec, model)
 
 
 def _object_without_a_name(spot: _Spot, spec: ObjectSpec, model: Model) -> SchemaStep | None:
-    taken = {one.plural: one.name for one in model.objects.values()}
+    taken = {one.plural: one.label for one in model.objects.values()}
     for name in (spec.name, spec.plural):
         if name in CATALOGUE.reserved:
             return spot.conflict(
-                f"{name} is a name that Twenty keeps for itself.",
+                f"{spot.title} cannot be made: {name} is a name that Twenty keeps for itself.",
                 "Give the object another name in the mapping file.",
             )
         if name in taken:
             return spot.conflict(
-                f"{name} is the plural of the object {taken[name]} in Twenty.",
+                f"{spot.title} cannot be made: {name} is the plural of the object “{taken[name]}” in Twenty.",
                 "Give the object another name in the mapping file, or in Twenty.",
             )
         if name in model.objects:  # the singular is not: then the object would have been found
             return spot.conflict(
-                f"{name} is the name of another object in Twenty.",
+                f"{spot.title} cannot be made: {name} is what “{model.objects[name].label}” is called.",
                 "Give the object another plural in the mapping file, or rename the other one in Twenty.",
             )
     return None
@@ -189,17 +195,17 @@ def _absent(spot: _Spot, spec: FieldSpec, names: Names) -> SchemaStep:
         return spot.step("right")  # Twenty makes it with the object
     if not spec.declared:
         return spot.conflict(
-            f"Twenty has no field {spot.name}.",
+            f"Twenty has no field {spot.title}.",
             "If it was renamed, give it its name back in Twenty, or take it out of the mapping.",
         )
     if spec.name in CATALOGUE.reserved:
         return spot.conflict(
-            f"{spot.name} has a name that Twenty keeps for itself.",
+            f"{spot.title} cannot be made: {spec.name} is a name that Twenty keeps for itself.",
             "Give the field another name in the mapping file.",
         )
     if spot.there is not None and spec.name in spot.there.fields:
         return spot.conflict(
-            f"{spot.name} is what another of our fields is called in Twenty now.",
+            f"{spot.title} cannot be made: another of our fields is called {spec.name} in Twenty now.",
             "Give that field another name in Twenty under Settings, Data model.",
         )
     return spot.step("create", _was_deleted(names.known(owner.name, spec.name)))
@@ -208,12 +214,13 @@ def _absent(spot: _Spot, spec: FieldSpec, names: Names) -> SchemaStep:
 def _misfit(spot: _Spot, spec: FieldSpec, found: Field, model: Model, names: Names) -> SchemaStep | None:
     if found.type != TYPES[spec.type].name:
         return spot.conflict(
-            f"{spot.name} is of type {found.type} in Twenty; the mapping needs {TYPES[spec.type].name}.",
+            f"{spot.title} is of the type {type_word(found.type)} in Twenty; "
+            f"the mapping needs {type_word(TYPES[spec.type].name)}.",
             "Rename or delete that field in Twenty, so that ours can be made; or change the mapping file.",
         )
     if not found.active:
         return spot.conflict(
-            f"{spot.name} is deactivated in Twenty.",
+            f"{spot.title} is deactivated in Twenty.",
             f"Activate “{found.label}” in Twenty, or take it out of the mapping file.",
         )
     if spec.type == "relation":
@@ -221,7 +228,7 @@ def _misfit(spot: _Spot, spec: FieldSpec, found: Field, model: Model, names: Nam
     missing = [one["label"] for one in new_options(found.options, spec.options)] if not spec.declared else []
     if missing:
         return spot.conflict(
-            f"{spot.name} lacks the options {', '.join(missing)} in Twenty.",
+            f"{spot.title} lacks the options {', '.join(missing)} in Twenty.",
             "Add them to that field in Twenty, or change the choices in the mapping file.",
         )
     return None
@@ -230,14 +237,20 @@ def _misfit(spot: _Spot, spec: FieldSpec, found: Field, model: Model, names: Nam
 def _misdirected(spot: _Spot, spec: FieldSpec, found: Field, model: Model, names: Names) -> SchemaStep | None:
     if found.relation not in ("", "MANY_TO_ONE"):
         return spot.conflict(
-            f"{spot.name} points to many records in Twenty; the mapping needs a field that points to one.",
+            f"{spot.title} points to many records in Twenty; the mapping needs a field that points to one.",
             "Rename or delete that field in Twenty, so that ours can be made.",
         )
     target = model.find(spec.target or "", names.known(spec.target or ""))
     wanted = target.name if target else spec.target
     if found.target is not None and found.target != wanted:
+        there, needed = (_label(model, name or "") for name in (found.target, wanted))
         return spot.conflict(
-            f"{spot.name} points to {found.target} in Twenty; the mapping needs it to point to {wanted}.",
+            f"{spot.title} points to “{there}” in Twenty; the mapping needs it to point to “{needed}”.",
             "Rename or delete that field in Twenty, so that ours can be made.",
         )
     return None
+
+
+def _label(model: Model, name: str) -> str:
+    found = model.objects.get(name)
+    return found.label if found else name

@@ -1,9 +1,10 @@
 """Further e-mails of people: an address that stands beside somebody's first one tells who they are, too.
 
-Twenty offers ``is`` and ``like`` for them and no list of values. A few are asked for by ``like``, within the
-look-up itself: a search through the table, 67 ms for a hundred among 9,600 people. For more, every row that
-has any is read once and remembered for the life of the writer, which is one job of a run: a few seconds, so
-that an address somebody adds while a long run goes on is seen by its next job.
+Twenty offers ``is`` and ``like`` for them and no list of values, and each question costs a token of its
+limit. So they are asked for within the look-up itself: a few by ``like``, a search through the table, 67 ms
+for a hundred among 9,600 people; for more, every row that has any comes with the answer. Where those are
+more than an answer holds they are read once, page by page, and remembered for the life of the writer, which
+is one job of a run: a few seconds.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Further:
     def __init__(self, client: TwentyClient) -> None:
         self._client = client
         self._known: dict[tuple[str, str], dict[str, set[str]]] = {}
+        self._open: set[tuple[str, str]] = set()
 
     def conditions(self, columns: Columns, field: str, texts: Collection[str]) -> Iterator[Json]:
         """Conditions, to be joined by ``or``, for rows that hold one of these beside their first."""
@@ -40,23 +42,31 @@ class Further:
             called = columns.names[field]
             yield from ({called: {part: {"like": _pattern(text)}}} for text in texts)
             return
-        known = self._every(columns, field, part)
+        known = self._known.get((columns.object, field))
+        if known is None:
+            self._open.add((columns.object, field))
+            yield _having(columns, field, part)
+            return
         ids = {id_ for text in texts for id_ in known.get(text, ())}
         if ids:
             yield {"id": {"in": sorted(ids)}}
 
-    def _every(self, columns: Columns, field: str, part: str) -> dict[str, set[str]]:
-        known = self._known.get((columns.object, field))
-        if known is None:
-            known = self._known[columns.object, field] = {}
+    def narrowed(self, columns: Columns) -> bool:
+        """Read and remember what would have come with an answer that was too short for it; False: nothing."""
+        wide = [(object_, field) for object_, field in self._open if object_ == columns.object]
+        for object_, field in wide:
+            part = fields.TYPES[columns.specs[field].type].further or ""
+            known: dict[str, set[str]] = {}
             for node in self._nodes(columns, field, part):
                 for text in fields.further(node.get(columns.names[field]), part):
                     known.setdefault(text, set()).add(node["id"])
-        return known
+            self._known[object_, field] = known
+            self._open.discard((object_, field))
+        return bool(wide)
 
     def _nodes(self, columns: Columns, field: str, part: str) -> Iterator[Json]:
         called = columns.names[field]
-        having = {"and": [{called: {part: {"is": "NOT_NULL"}}}, ANY]}
+        having = {"and": [_having(columns, field, part), ANY]}
         cursor: str | None = None
         while True:
             asked = {"f": having, "n": _PAGE, "c": cursor}
@@ -71,6 +81,10 @@ class Further:
                 ) from None
             if not more or not cursor:
                 return
+
+
+def _having(columns: Columns, field: str, part: str) -> Json:
+    return {columns.names[field]: {part: {"is": "NOT_NULL"}}}
 
 
 def _pattern(text: str) -> str:

@@ -23,6 +23,7 @@ from connector.errors import SchemaError, TryLaterError
 from connector.ports import Seek
 
 _IDS = 5_000  # the same, where only ids are answered
+SPARE = 100  # rows beyond twice what is expected
 _BLOCK = 2_000  # ids per look-up: 0.2 MB and about 0.2 s on a real server
 
 Json = Mapping[str, Any]
@@ -51,7 +52,7 @@ class _Look(NamedTuple):
     further: Further
 
     def nodes(self, seeks: Sequence[Seek], more: int = 1) -> Iterator[Json]:
-        first = more * (2 * sum(1 + 2 * len(seek.keys) for seek in seeks) + 100)
+        first = more * (2 * sum(1 + 2 * len(seek.keys) for seek in seeks) + SPARE)
         half = len(seeks) // 2
         plural = self.columns.plural
         try:
@@ -62,6 +63,9 @@ class _Look(NamedTuple):
         else:
             if len(nodes) < first:
                 yield from nodes
+                return
+            if self.further.narrowed(self.columns):
+                yield from self.nodes(seeks, more)
                 return
         if half:
             yield from self.nodes(seeks[:half], more)

@@ -15,10 +15,20 @@ from connector.sandbox.twenty.workspace import Workspace
 BORN = "2026-01-01T00:00:00.000Z"
 SYSTEM: dict[str, Any] = {"source": "SYSTEM", "workspaceMemberId": None, "name": "System", "context": {}}
 COMPANY = "Create company when adding a new person"
-#: Name, position and trigger; what they do is not imitated but for the company.
-PREFILLED: tuple[tuple[str, int, dict[str, Any]], ...] = (
-    ("Quick Lead", 1, {"type": "MANUAL", "name": "Launch manually", "settings": {"availability": None}}),
-    (COMPANY, 2, {"type": "DATABASE_EVENT", "settings": {"eventName": "person.created"}}),
+_MAKE_COMPANY = {
+    "type": "CREATE_RECORD",
+    "name": "Create company",
+    "settings": {"input": {"objectName": "company"}},
+}
+#: Name, position, trigger and steps (source); what they do is not imitated but for the company.
+PREFILLED: tuple[tuple[str, int, dict[str, Any], list[dict[str, Any]]], ...] = (
+    (
+        "Quick Lead",
+        1,
+        {"type": "MANUAL", "name": "Launch manually", "settings": {"availability": None}},
+        [_MAKE_COMPANY],
+    ),
+    (COMPANY, 2, {"type": "DATABASE_EVENT", "settings": {"eventName": "person.created"}}, [_MAKE_COMPANY]),
 )
 #: Who is created by these starts no run (source).
 EXEMPT = ("EMAIL", "CALENDAR")
@@ -28,14 +38,14 @@ ACTIONS = {"deactivateWorkflowVersion": "DEACTIVATED", "activateWorkflowVersion"
 def furnish(session: Session) -> None:
     """Put the prefilled workflows into a fresh workspace."""
     workspace = session.workspace
-    for name, position, trigger in PREFILLED:
+    for name, position, trigger, steps in PREFILLED:
         ids = {kind: workspace.fixed_id(kind, name) for kind in ("workflow", "workflowVersion")}
         head = {"createdAt": BORN, "createdBy": SYSTEM}
         row = {"id": ids["workflow"], "name": name, "position": position, "statuses": ["ACTIVE"], **head}
         row["lastPublishedVersionId"] = ids["workflowVersion"]
         _add(session, "workflow", row)
         version = {"id": ids["workflowVersion"], "name": "v1", "status": "ACTIVE", "trigger": trigger, **head}
-        _add(session, "workflowVersion", {**version, "workflowId": ids["workflow"], "steps": []})
+        _add(session, "workflowVersion", {**version, "workflowId": ids["workflow"], "steps": steps})
 
 
 def _add(session: Session, singular: str, row: dict[str, Any]) -> None:
