@@ -16,6 +16,7 @@ from connector.sync import (
     connecting,
     crm_access,
     deciding,
+    healing,
     hooking,
     mirror,
     reconcile_job,
@@ -88,6 +89,11 @@ def reconcile(reconciliation_id: str) -> None:
 def look_after_comparisons() -> None:
     """Start comparisons that are due, and ring for those that nobody is at."""
     reconciling.sweep(_parts().tools)
+
+
+def look_for_access() -> None:
+    """Try connections whose access to the source ended and may have come back."""
+    healing.look(_parts().tools)
 
 
 def look_after_webhooks() -> None:

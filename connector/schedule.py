@@ -36,6 +36,7 @@ TICKS: Sequence[Tick] = (
     # Not among the webhooks themselves: it waits for Whop, and they wait for nobody.
     Tick("look_after_comparisons", "incremental", 20),
     Tick("look_after_webhooks", "incremental", 30),
+    Tick("look_for_access", "incremental", 120),
 )
 
 

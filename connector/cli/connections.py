@@ -10,9 +10,10 @@ import click
 from connector.cli import base
 from connector.cli.workspaces import step_document, step_lines
 from connector.errors import RefusedError
+from connector.sources.whop import scopes
 from connector.store import connections, workspaces
 from connector.store.connections import Connection
-from connector.sync import leaving, modelling, onboarding, steering
+from connector.sync import connecting, leaving, modelling, onboarding, steering
 from connector.sync.leaving import Then
 from connector.sync.steering import Leave
 
@@ -36,7 +37,7 @@ def add(workspace: str, company: str, whop_api_key_file: str | None, *, as_json:
             into = workspaces.named(session, workspace)
         key = base.secret("Whop API key", whop_api_key_file, parts.settings.whop_api_key)
         new = onboarding.NewConnection(company, key)
-        made, account = onboarding.add_connection(
+        made, _ = onboarding.add_connection(
             parts.database,
             parts.vault,
             into,
@@ -46,9 +47,12 @@ def add(workspace: str, company: str, whop_api_key_file: str | None, *, as_json:
             asked=parts.desk.asked,
         )
         steps = modelling.provision(parts.tools, into).steps
+        missing = connecting.missing(parts.desk, made)
+        lacks = [scope for scope in scopes.needed(parts.mappings) if scope.name in missing]
     lines = [f"{made.company_title} is connected: {made.id}", *step_lines(steps)]
-    lines += [f"The key lacks {name}: what needs it is left as it is." for name in account.missing]
-    shown = document(made) | {"missing": account.missing, "schema": [step_document(step) for step in steps]}
+    lines += [f"The key lacks {scope.name}. {scope.without}" for scope in lacks]
+    lacking = [scope.name for scope in lacks]
+    shown = document(made) | {"missing": lacking, "schema": [step_document(step) for step in steps]}
     base.show(shown, lines, as_json=as_json)
 
 

@@ -45,6 +45,10 @@ class Connection:
     notes_since: datetime | None = None
 
 
+MAY_COME_BACK = frozenset({"whop_scope", "whop_unseen", "whop_app", "whop_shut_out"})
+"""Why access ended, where the credential is not used up: a change at the source lets it work again."""
+
+
 def add_or_revive(session: Session, new: Connection, *, again: bool = False) -> None:
     """Keep a new connection; a disconnected or expired one of the same company gets its credential back.
 
@@ -94,6 +98,24 @@ def mark(
 ) -> None:
     """Set the status: active, expired or revoked; ``code`` and ``now`` say why and when access ended."""
     _update(session, workspace_id, id_, {"status": status, "ended_code": code, "ended_at": now})
+
+
+def that_may_come_back(session: Session) -> list[Connection]:
+    """The expired ones, over all workspaces, whose credential may work again."""
+    query = select(connection).where(
+        connection.c.status == "expired", connection.c.ended_code.in_(MAY_COME_BACK)
+    )
+    return [_made(row) for row in session.execute(query.order_by(connection.c.id))]
+
+
+def come_back(session: Session, workspace_id: str, id_: str, ended_at: datetime | None) -> bool:
+    """The credential that opened nothing from then on works again; False where that was found out already, or
+    there is another one by now.
+    """
+    here = (connection.c.id == id_) & (connection.c.workspace_id == workspace_id)
+    still = (connection.c.status == "expired") & (connection.c.ended_at == ended_at)
+    values = {"status": "active", "ended_code": None, "ended_at": None}
+    return session.execute(update(connection).where(here, still).values(values)).rowcount == 1
 
 
 def set_paused(session: Session, workspace_id: str, id_: str, *, paused: bool) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
+from connector.store.connections import MAY_COME_BACK
 from connector.store.db import Session
 from connector.store.models import connection
 
@@ -55,7 +56,7 @@ def claim(session: Session, grant: Grant, *, owner: str, now: datetime, until: d
     free = or_(connection.c.refresh_claimed_by.is_(None), claimed.is_(None), claimed < now)
     taken = session.execute(
         update(connection)
-        .where(_still(grant), connection.c.status == "active", free)
+        .where(_still(grant), _usable(), free)
         .values(refresh_claimed_by=owner, refresh_claimed_until=until)
     )
     if taken.rowcount != 1:
@@ -86,10 +87,21 @@ def renew(session: Session, grant: Grant, new: Renewed) -> bool:
     return session.execute(changed).rowcount == 1
 
 
-def expire(session: Session, grant: Grant, *, code: str, now: datetime) -> bool:
-    """The grant is gone: an admin has to connect again; False when others have taken its place."""
-    values = {"status": "expired", "ended_code": code, "ended_at": now, **_SETTLED}
+def expire(
+    session: Session, grant: Grant, *, code: str, now: datetime, asked_at: datetime | None = None
+) -> bool:
+    """The grant opens nothing; False when others have taken its place.
+
+    ``asked_at`` is the note of an earlier renewal whose end is not known, where this one used nothing up.
+    """
+    since = func.coalesce(connection.c.ended_at, now)
+    values = {"status": "expired", "ended_code": code, "ended_at": since, **_SETTLED}
+    values["refresh_asked_at"] = asked_at
     return session.execute(update(connection).where(_still(grant)).values(values)).rowcount == 1
+
+
+def _usable() -> ColumnElement[bool]:
+    return or_(connection.c.status == "active", connection.c.ended_code.in_(MAY_COME_BACK))
 
 
 def _still(grant: Grant) -> ColumnElement[bool]:

@@ -1,7 +1,8 @@
 """A run that a service lets not in: it waits for a credential that works, its place kept.
 
 Where the CRM refused, the run goes on with the next credential. Where the source did, it waits until the
-company is connected again, and what is read then from the beginning takes its place (``sync.returning``).
+company is connected again or its access comes back (``sync.healing``), and what is read then from the
+beginning takes its place (``sync.returning``).
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from connector.store.db import Database, Session
 
 log = structlog.get_logger(__name__)
 
-_KEY_GONE = ("whop_key", "whop_scope", "whop_company", "whop_unseen")
-_GRANT_GONE = ("whop_grant", "whop_refresh_lost", "whop_shut_out")
+_CLOSED = ("whop_key", "whop_scope", "whop_company", "whop_unseen")
+_GRANT_GONE = ("whop_grant", "whop_refresh_lost", "whop_shut_out", "whop_app")
 
 
 def is_for_credential(error: ConnectorError) -> bool:
@@ -34,9 +35,9 @@ def mark(session: Session, workspace_id: str, error: ConnectorError) -> None:
 
 
 def end_access(session: Session, workspace_id: str, connection_id: str, code: str, now: datetime) -> None:
-    """An API key that opens nothing. An approval is marked where its renewal is refused (``sync.tokens``)."""
+    """Access that opens nothing any more. An approval that is refused itself is marked by ``sync.tokens``."""
     connection = connections.get(session, workspace_id, connection_id)
-    if code in _KEY_GONE and connection.auth == "api_key" and connection.status == "active":
+    if code in _CLOSED and connection.status == "active":
         connections.mark(session, workspace_id, connection_id, "expired", code=code, now=now)
 
 

@@ -9,7 +9,7 @@ from connector.ports import SourceAccount
 from connector.store import connections
 from connector.store.connections import Connection
 from connector.store.workspaces import Workspace
-from connector.sync import holding, onboarding
+from connector.sync import healing, holding, onboarding
 from connector.sync.connecting import Connected, Desk, missing
 from connector.sync.onboarding import IDENTITY, NewConnection
 from connector.sync.tools import Tools
@@ -37,10 +37,12 @@ def connect(desk: Desk, workspace: Workspace, new: NewConnection, *, again: bool
 def look_again(tools: Tools, asked: tuple[str, ...], connection: Connection) -> Connection:
     """Ask the source by name what the connection may do, and keep the answer; the connection as it is now.
 
-    Raises ReconnectError when it opens nothing any more: it is marked expired then, with the reason.
+    One that had expired goes on where the access is back. Raises ReconnectError when it opens nothing any
+    more: it is marked expired then, with the reason.
     """
     try:
-        account = tools.open_reader(connection).account()
+        reader = tools.open_reader(connection)
+        account = reader.account()
     except ReconnectError as error:
         with tools.database.transaction() as session:
             holding.end_access(session, connection.workspace_id, connection.id, error.code, tools.clock())
@@ -49,6 +51,8 @@ def look_again(tools: Tools, asked: tuple[str, ...], connection: Connection) -> 
     values: dict[str, Any] = {"company_title": account.title, "scopes": _may(asked, account, connection)}
     with tools.database.transaction() as session:
         connections.keep_credential(session, *where, **values)
+    healing.heal(tools, connection, reader)
+    with tools.database.reading() as session:
         return connections.get(session, *where)
 
 

@@ -37,7 +37,7 @@ def catch_up(
     if under_way is not None:
         if under_way.type != "undo" and not missed:
             return
-        told = None if under_way.type == "undo" else as_json(_replaced())
+        told = None if under_way.type == "undo" else as_json(_replaced(why))
         runs.cancel(session, workspace_id, connection_id, now, told)
     correlation_id = logs.current_correlation_id() or uuid.uuid4().hex
     new = NewRun(str(uuid.uuid4()), workspace_id, connection_id, "full", why, correlation_id, now)
@@ -46,10 +46,10 @@ def catch_up(
         runs.pause_idle(session, workspace_id, connection_id)
 
 
-def _replaced() -> ConnectorError:
+def _replaced(why: str) -> ConnectorError:
     return ConnectorError(
-        f"The company was connected again. The sync “{WHY}” reads everything from the beginning, with what"
-        " this one had left.",
+        f"There is access to the company again. The sync “{why}” reads everything from the beginning, with"
+        " what this one had left.",
         code="replaced",
         remedy="Nothing to do.",
     )

@@ -21,6 +21,7 @@ from connector.store import connections, runs, sales
 from connector.store.db import Session
 from connector.sync import noting
 from connector.sync.scope import Scope
+from connector.sync.settling import add_words
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,12 @@ def keep_pages(
     items = [item for page in pages for item in page.items]
     bad = [failed(item, kind) for item in items if isinstance(item, BadRecord)]
     counts = core_outcomes.add(run.counts, core_outcomes.tally(bad))
-    progress: dict[str, Any] = {"counts": counts, "checkpoint": checkpoint, "lease_until": now + scope.lease}
+    progress: dict[str, Any] = {
+        "counts": counts,
+        "unknown_choices": add_words(run.unknown_choices, _new_words(scope, kind, items)),
+        "checkpoint": checkpoint,
+        "lease_until": now + scope.lease,
+    }
     with scope.database.transaction() as session:
         keep(scope, session, items, whole=False)
         runs.log(session, run, bad, now)
@@ -49,6 +55,14 @@ def keep_pages(
     scope.run = replace(run, **progress, checkpoint_version=run.checkpoint_version + 1)
     scope.sales_known = scope.sales_known or last
     noting.close_settled(scope, [item for item in items if isinstance(item, SourceRecord)])
+
+
+def _new_words(scope: Scope, kind: str, items: Sequence[Any]) -> list[tuple[str, str]]:
+    """The words of these that are new here. What is mapped too is read once more, and tells them then."""
+    if any(mapping.kind == kind for mapping in scope.mappings):
+        return []
+    records = [item for item in items if isinstance(item, SourceRecord)]
+    return [pair for record in records for pair in record.new_beside(())]
 
 
 def keep(

@@ -90,7 +90,8 @@ def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dic
     settled = [_settle(item) for item in window]
     now = scope.clock()
     counts = core_outcomes.add(scope.run.counts, core_outcomes.tally(settled))
-    choices = _add_choices(scope.run.unknown_choices, window)
+    told = [pair for item in window if item.mapped for pair in item.mapped.unknown_choices]
+    choices = add_words(scope.run.unknown_choices, told)
     progress: dict[str, Any] = {
         "counts": counts,
         "drift": scope.run.drift + core_outcomes.drifted(settled),
@@ -169,8 +170,10 @@ def _memory(item: Item, run: int) -> dict[str, Any]:
     return {**known, **ours} if known else ours
 
 
-def _add_choices(known: dict[str, dict[str, int]], window: Sequence[Item]) -> dict[str, dict[str, int]]:
-    found = [pair for item in window if item.mapped for pair in item.mapped.unknown_choices]
+def add_words(
+    known: dict[str, dict[str, int]], found: Sequence[tuple[str, str]]
+) -> dict[str, dict[str, int]]:
+    """How often each word that is new here came, by field: with these beside those that are known of."""
     if not found:
         return known
     total = {name: dict(values) for name, values in known.items()}

@@ -92,7 +92,8 @@ def _good(keeper: Keeper, connection: Connection, refused: str | None) -> str | 
     token = keeper.vault.open(connection.secret_sealed, bound_to=binding)
     if connection.auth != "oauth":
         return token
-    if connection.status != "active" or connection.refresh_sealed is None:
+    may = connection.status == "active" or connection.ended_code in connections.MAY_COME_BACK
+    if not may or connection.refresh_sealed is None:
         raise _gone(connection.ended_code)
     lasts = connection.expires_at is not None and connection.expires_at - keeper.clock() > MARGIN
     return token if lasts and token != refused else None
@@ -123,8 +124,11 @@ def _renew(keeper: Keeper, connection: Connection, grant: Grant, owner: str, tur
     try:
         refresh = keeper.vault.open(grant.refresh_sealed, bound_to=binding)
         tokens = keeper.client.refresh(refresh, company_id=connection.asked_company_id)
-    except ReconnectError:
-        _end(keeper, grant, "whop_grant" if turn.asked_at is None else "whop_refresh_lost")
+    except ReconnectError as error:
+        if error.code in connections.MAY_COME_BACK:  # the refresh token was not looked at
+            _end(keeper, grant, error.code, asked_at=turn.asked_at)
+        else:
+            _end(keeper, grant, "whop_grant" if turn.asked_at is None else "whop_refresh_lost")
         return
     except ConnectorError as error:
         log.warning("the access to Whop was not renewed", connection=connection.id, code=error.code)
@@ -163,10 +167,10 @@ def sealed(vault: Vault, connection: Connection, tokens: Tokens, now: datetime) 
     )
 
 
-def _end(keeper: Keeper, grant: Grant, code: str) -> None:
-    """The grant is gone, unless others put a new one in its place while Whop was asked."""
+def _end(keeper: Keeper, grant: Grant, code: str, *, asked_at: datetime | None = None) -> None:
+    """The grant is of no use, unless others put a new one in its place while Whop was asked."""
     with keeper.database.transaction() as session:
-        ended = grants.expire(session, grant, code=code, now=keeper.clock())
+        ended = grants.expire(session, grant, code=code, now=keeper.clock(), asked_at=asked_at)
     if ended:
         log.warning("the access to Whop ended", connection=grant.connection_id, code=code)
         raise _gone(code)
@@ -209,6 +213,7 @@ _ENDS: Mapping[str, str] = {
     "whop_grant": "Whop no longer accepts what was approved: it was withdrawn there.",
     "whop_refresh_lost": "The answer to a renewal of the access was lost on its way, and Whop gives it once.",
     "whop_shut_out": "Whop no longer lets us in with what was approved.",
+    "whop_app": "Whop does not let this connector's app in: it was suspended or removed there.",
 }
 
 

@@ -98,7 +98,7 @@ _LONG: Final = 300
 def connection_status(one: Connection) -> Status:
     """How a connection stands, in a word."""
     if one.status == "expired":
-        return Status("Access expired", "failed", "bad")
+        return Status("No access", "failed", "bad")
     if one.status == "revoked":
         return Status("Disconnected", "cancelled")
     return Status("Paused", "paused") if one.paused else Status("Connected", "success", "ok")

@@ -230,15 +230,24 @@ def test_a_member_without_company_is_not_taken() -> None:
     assert the_bad(page.items[0]).code == "foreign_record"
 
 
-@pytest.mark.parametrize(("kind", "stem"), [("product", "signals"), ("plan", "monthly")])
-def test_a_record_of_no_company_is_taken_from_the_list_alone(kind: str, stem: str) -> None:
-    item = a(kind, stem, account=None)
+@pytest.mark.parametrize(
+    ("kind", "stem", "name"),
+    [
+        ("product", "signals", "account"),
+        ("plan", "monthly", "account"),
+        ("payment", "noor-kw90", "account_id"),
+        ("refund", "noor-partial", "account_id"),
+        ("dispute", "ada-open", "account_id"),
+    ],
+)
+def test_a_record_of_no_company_is_not_taken(kind: str, stem: str, name: str) -> None:
+    item = a(kind, stem, **{name: None})
     session = Recorded().on(f"/{kind}s", a_page([item])).on(f"/{kind}s/{item['id']}", item)
 
     (page,) = reader(session).pages(kind, None)
     fetched = reader(session).fetch(kind, [item["id"]])
 
-    assert isinstance(page.items[0], SourceRecord)
+    assert the_bad(page.items[0]).code == "foreign_record"
     assert the_bad(fetched[item["id"]]).code == "foreign_record"
 
 

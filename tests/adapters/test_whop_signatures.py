@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.sources.whop import envelope
-from connector.sources.whop.envelope import Dialect, Unreadable
+from connector.sources.whop.deliveries import Dialect
+from connector.sources.whop.envelope import Unreadable
 from connector.sources.whop.gate import WINDOW, Forged, Scheme, Secret, check
 
 VECTORS = json.loads(
@@ -150,6 +151,11 @@ def test_random_deliveries_are_refused_and_nothing_worse(raw: bytes, odd: dict[s
         ({"action": "a.b", "api_version": "v5", "data": {"page_id": "biz_1"}}, Dialect.V5, "biz_1"),
         ({"action": "app_a.b", "company": "biz_1", "data": {}}, Dialect.V2, "biz_1"),
         ({"action": "a.b", "data": {"company_id": None}}, Dialect.V2, None),
+        (
+            {"action": "a.b", "api_version": "v5", "data": {"payment": {"company_id": "biz_1"}}},
+            Dialect.V5,
+            "biz_1",
+        ),
         ({"type": "a.b", "api_version_date": "2026-10-15-1", "account_id": ["biz_1"]}, Dialect.CURRENT, None),
     ],
 )

@@ -148,6 +148,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
         s, w, a.home.connection_id, secret_sealed="stolen"
     ),
     "connections.mark": lambda s, w, a: connections.mark(s, w, a.home.connection_id, "revoked"),
+    "connections.come_back": lambda s, w, a: connections.come_back(s, w, a.home.connection_id, None),
     "connections.set_paused": lambda s, w, a: connections.set_paused(s, w, a.home.connection_id, paused=True),
     "connections.disconnect": lambda s, w, a: connections.disconnect(s, w, a.home.connection_id),
     "connections.touch_synced": lambda s, w, a: connections.touch_synced(s, w, a.home.connection_id, NOW),
@@ -339,6 +340,7 @@ EXEMPT = {
     "workspaces.named": _OPERATOR,
     "workspaces.every": _OPERATOR,
     "connections.owner_of": _OPERATOR,
+    "connections.that_may_come_back": "a sweep that tries the credentials of all workspaces",
     "runs.owner_of": _OPERATOR,
     "runs.by_id": "for jobs, whose arguments are ids",
     "runs.overdue": "the sweeper rings for the runs of all workspaces and passes on their ids only",

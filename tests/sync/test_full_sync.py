@@ -200,6 +200,21 @@ def test_a_word_that_whop_was_not_known_to_use_is_counted_by_its_field(scene: Sc
 
 
 @on_sqlite
+def test_new_words_of_what_is_only_added_up_are_counted_too(scene: Scene) -> None:
+    payment, refund = scene.records("payments")[0], scene.records("refunds")[0]
+    scene.change("payments", payment["id"], substatus="under_a_spell")
+    scene.change("refunds", refund["id"], reason="second_thoughts")
+
+    run = scene.sync()
+
+    assert run.unknown_choices == {
+        "payment.substatus": {"under_a_spell": 1},
+        "refund.reason": {"second_thoughts": 1},
+    }
+    assert run.status == "success"
+
+
+@on_sqlite
 def test_no_run_lists_words_without_end(scene: Scene) -> None:
     for number, each in enumerate(scene.records("memberships")):
         scene.change("memberships", each["id"], collection_method=f"by pigeon {number}")

@@ -63,21 +63,28 @@ def is_whole(scene: Scene) -> bool:
 # --- pages that lead nowhere
 
 
-@pytest.mark.parametrize("back_to", [1, 2], ids=["the page before", "two pages before"])
-def test_a_cursor_that_comes_back_ends_the_run_in_the_end(scene: Scene, back_to: int) -> None:
-    """Each job settles a round of pages before it is where it was: that is no progress."""
+@pytest.mark.parametrize(
+    ("kind", "at", "back_to"),
+    [("members", 2, 1), ("members", 2, 2), ("payments", 7, 6)],
+    ids=["the page before", "two pages before", "pages that are kept in between"],
+)
+def test_a_cursor_that_comes_back_ends_the_run_in_the_end(
+    scene: Scene, kind: str, at: int, back_to: int
+) -> None:
+    """Each job may settle a round of pages before it is where it was: that is no progress."""
     ends: list[str] = []
 
     def turned(_: int, body: Body) -> None:
         end = body["page_info"]["end_cursor"]
         if end not in ends:
             ends.append(end)
-        if ends.index(end) == 2:
-            body["page_info"]["end_cursor"] = ends[2 - back_to]
+        if ends.index(end) == at:
+            body["page_info"]["end_cursor"] = ends[at - back_to]
 
-    meanwhile(scene, "members", turned)
+    meanwhile(scene, kind, turned)
     run = scene.go_on(scene.start(), jobs=60)
 
+    assert len(ends) == at + 1
     assert (run.status, code(run)) == ("failed", "source_stuck")
     as_before(scene)
     assert scene.sync().status == "success"

@@ -67,6 +67,12 @@ def of_refresh(refusal: Refusal) -> ConnectorError:
             code="whop_grant",
             remedy="Connect the company again; everything that was synced stays.",
         )
+    if refusal.error in ("invalid_client", "unauthorized_client"):
+        return ReconnectError(
+            "Whop does not let this connector's app in: it was suspended or removed there.",
+            code="whop_app",
+            remedy=f"{_OPERATOR}look at the app in the Whop dashboard. Syncs go on when it works again.",
+        )
     return _passing(refusal) or _BY_ERROR.get(refusal.error, _unknown)(refusal)
 
 

@@ -12,7 +12,8 @@ from connector.core.records import Ref, SourceRecord
 from connector.errors import BadRecordError
 
 from .catalogue import CATALOGUE
-from .dialects import CURRENT, LEGACY, V2, V5, dialect_of
+from .deliveries import companies, dialect_of_body
+from .dialects import CURRENT, dialect_of
 from .events import EVENTS, today
 from .normalise import NEVER_NULL, SOURCE, is_id, normalise, owner
 from .shapes import bad_value
@@ -60,9 +61,9 @@ def told(body: object, withheld: Mapping[str, frozenset[str]] | None = None) -> 
     return Told(
         name,
         sent_as,
-        dialect=_dialect(body),
+        dialect=dialect_of_body(body),
         event_id=_id_or_none(body.get("id")),
-        company=_company(body, data, record),
+        company=_company(body, record),
         occurred_at=_time_or_none(body.get("timestamp")),
         ref=ref,
         record=record,
@@ -71,13 +72,6 @@ def told(body: object, withheld: Mapping[str, frozenset[str]] | None = None) -> 
         is_deleted=name.endswith(".deleted") or data.get("deleted") is True,
         sought=_user_of(record) if record is not None and record.ref.kind == "member" else None,
     )
-
-
-def _dialect(body: Mapping[str, Any]) -> str:
-    """The dialect of the envelope; that of the record inside may be another."""
-    if "type" in body:
-        return CURRENT if "account_id" in body else LEGACY
-    return V5 if body.get("api_version") == "v5" else V2
 
 
 def record_of(name: str, data: Mapping[str, Any]) -> Ref | None:
@@ -106,13 +100,14 @@ def _is_complete(record: SourceRecord, data: Mapping[str, Any]) -> bool:
     return whole and dialect_of(kind, data) == CURRENT
 
 
-def _company(body: Mapping[str, Any], data: Mapping[str, Any], record: SourceRecord | None) -> str | None:
-    """The company that the envelope names, or else the record. Two that differ are no company's event."""
-    named = body.get("account_id") or body.get("company_id") or body.get("company")
-    of_record = owner(record.ref.kind, record.fields) if record else data.get("account_id")
-    if named is not None and of_record is not None and named != of_record:
-        raise bad_value("account_id", f"{named}, the company of the event", of_record)
-    return _id_or_none(named if named is not None else of_record)
+def _company(body: Mapping[str, Any], record: SourceRecord | None) -> str | None:
+    """The company of the event. An event of two is nobody's."""
+    of_record = owner(record.ref.kind, record.fields) if record else None
+    first, *others = [*companies(body), of_record]
+    odd = next((one for one in others if one not in (None, first)), None)
+    if odd is not None:
+        raise bad_value("account_id", f"{first}, the company of the event", odd)
+    return _id_or_none(first)
 
 
 def _user_of(member: SourceRecord) -> str | None:

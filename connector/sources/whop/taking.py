@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from connector.core.records import BadRecord, Ref, SourceRecord
 from connector.errors import BadRecordError
@@ -15,7 +15,6 @@ from .shapes import bad_value
 from .vocabulary import NewWords
 
 Item = SourceRecord | BadRecord
-_MAY_NAME_NONE: Final = frozenset({"product", "plan", "payment", "refund", "dispute"})
 
 
 def page(
@@ -31,12 +30,13 @@ def page(
 def listed(kind: str, item: object, company: str, withheld: frozenset[str], new_words: NewWords) -> Item:
     """An item of such a list.
 
-    One that names no company, where Whop allows null, is taken for what was asked for.
+    The filter is not believed: without it a list is that of the public marketplace. Whop may leave out whose
+    a product or a payment is; then nothing says that it is the company's.
     """
     try:
         record = normalise(kind, item, withheld)
         named = owner(kind, record.fields)
-        if named != company and not (named is None and kind in _MAY_NAME_NONE):
+        if named != company:
             raise _foreign(record.ref, named, company)
     except BadRecordError as err:
         return BadRecord(_ref_of(kind, item), err)
