@@ -44,6 +44,11 @@ class Connection:
     ended_at: datetime | None = None
     notes_since: datetime | None = None
 
+    @property
+    def may_come_back(self) -> bool:
+        """Whether access ended in a way that leaves the credential as good as it was."""
+        return self.status == "expired" and self.ended_code in MAY_COME_BACK
+
 
 MAY_COME_BACK = frozenset({"whop_scope", "whop_unseen", "whop_app", "whop_shut_out"})
 """Why access ended, where the credential is not used up: a change at the source lets it work again."""

@@ -40,14 +40,10 @@ def keep_pages(
     items = [item for page in pages for item in page.items]
     bad = [failed(item, kind) for item in items if isinstance(item, BadRecord)]
     counts = core_outcomes.add(run.counts, core_outcomes.tally(bad))
-    progress: dict[str, Any] = {
-        "counts": counts,
-        "unknown_choices": add_words(run.unknown_choices, _new_words(scope, kind, items)),
-        "checkpoint": checkpoint,
-        "lease_until": now + scope.lease,
-    }
+    progress: dict[str, Any] = {"counts": counts, "checkpoint": checkpoint, "lease_until": now + scope.lease}
     with scope.database.transaction() as session:
         keep(scope, session, items, whole=False)
+        progress["unknown_choices"] = scope.run.unknown_choices
         runs.log(session, run, bad, now)
         runs.save(session, run, owner=scope.owner, **progress)
         if last:
@@ -57,14 +53,6 @@ def keep_pages(
     noting.close_settled(scope, [item for item in items if isinstance(item, SourceRecord)])
 
 
-def _new_words(scope: Scope, kind: str, items: Sequence[Any]) -> list[tuple[str, str]]:
-    """The words of these that are new here. What is mapped too is read once more, and tells them then."""
-    if any(mapping.kind == kind for mapping in scope.mappings):
-        return []
-    records = [item for item in items if isinstance(item, SourceRecord)]
-    return [pair for record in records for pair in record.new_beside(())]
-
-
 def keep(
     scope: Scope,
     session: Session,
@@ -72,9 +60,17 @@ def keep(
     *,
     whole: bool = True,
 ) -> None:
-    """Keep what could be read."""
-    found = [sale(item, whole=whole) for item in items if isinstance(item, SourceRecord)]
+    """Keep what could be read; the run is told the words of it that are new here, and saved by the caller."""
+    records = [item for item in items if isinstance(item, SourceRecord)]
+    found = [sale(item, whole=whole) for item in records]
     sales.keep(session, scope.run.workspace_id, scope.run.connection_id, found)
+    told = [pair for item in records if not _is_mapped(scope, item.ref.kind) for pair in item.new_beside(())]
+    scope.run = replace(scope.run, unknown_choices=add_words(scope.run.unknown_choices, told))
+
+
+def _is_mapped(scope: Scope, kind: str) -> bool:
+    """What is mapped too is read once more for that, and tells its new words then."""
+    return any(mapping.kind == kind for mapping in scope.mappings)
 
 
 def with_sums(scope: Scope, mapping: Mapping, pages: Sequence[Page]) -> Sequence[Page]:

@@ -14,6 +14,8 @@ import pytest
 from events import a_body, events, receive, take
 from scene import Scene, Service, built, environment, one
 
+from connector.store import runs
+
 Json = dict[str, Any]
 NOWHERE = "unix:///nowhere/redis.sock"
 
@@ -86,6 +88,19 @@ def test_a_payment_event_moves_its_membership(synced: Scene) -> None:
     assert synced.deal_of(found["membership_id"])["whopLastPaymentDate"] == later
     (event,) = events(synced)
     assert (event.state, event.attempts) == ("done", 0)
+
+
+def test_a_word_that_is_new_in_an_event_stands_on_the_page_of_its_run(synced: Scene) -> None:
+    found = a_paid_one(synced)
+    body = one(synced.records("payments"), id=found["id"]) | {"substatus": "under_a_spell"}
+
+    receive(synced, a_body(synced, "payment.succeeded", body))
+    take(synced)
+
+    assert synced.connection is not None
+    with synced.parts.database.reading() as session:
+        run = runs.of_workspace(session, synced.connection.workspace_id, limit=1)[0]
+    assert (run.type, run.unknown_choices) == ("webhook", {"payment.substatus": {"under_a_spell": 1}})
 
 
 def test_the_same_payment_again_changes_nothing(synced: Scene) -> None:

@@ -95,6 +95,37 @@ def test_a_missing_permission_stands_in_the_table_until_it_is_granted(site: Site
     assert "Missing" not in after
 
 
+def test_access_that_is_back_is_found_out_by_looking(site: Site, browser: Browser) -> None:
+    paste(browser, whop_key(site))
+    (made,) = site.connections()
+    page = f"/connections/{made.id}"
+    site.whop.ask("POST", "/keys", {"do": "restrict", "permissions": ["company:basic:read"]})
+    with site.parts.database.transaction() as session:
+        connections.mark(session, site.workspace.id, made.id, "expired", code="whop_scope", now=NOON)
+
+    before = text_of(browser, page)
+    browser.send(f"{page}/permissions", page)
+    still = site.connections()[0].status
+    site.whop.ask("POST", "/keys", {"do": "reset"})
+    browser.send(f"{page}/permissions", page)
+
+    assert "syncs go on by themselves within two minutes" in before
+    assert "Check again" in before
+    assert still == "expired"
+    assert site.connections()[0].status == "active"
+
+
+def test_access_that_needs_a_person_is_not_looked_at_again(at_desk: Desk) -> None:
+    one = at_desk.connection
+    with at_desk.door.parts.database.transaction() as session:
+        connections.mark(session, one.workspace_id, one.id, "expired", code="whop_key", now=NOON)
+
+    page = at_desk.page(f"/connections/{one.id}")
+
+    assert "Check again" not in page
+    assert "Reconnect" in page
+
+
 def test_whop_being_down_is_told_beside_what_was_known(site: Site, browser: Browser) -> None:
     paste(browser, whop_key(site))
     (made,) = site.connections()
