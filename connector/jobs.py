@@ -22,6 +22,7 @@ from connector.sync import (
     reconcile_job,
     reconciling,
     replaying,
+    scheduling,
 )
 from connector.sync import drain as draining
 
@@ -73,9 +74,10 @@ def tidy() -> None:
 
 
 def sweep() -> None:
-    """Ring for runs that wait without anybody at them, and start those that decisions wait for."""
+    """Ring for runs that nobody is at; start those that are due, and those that decisions wait for."""
     tools = _parts().tools
     mirror.sweep(tools)
+    scheduling.sweep(tools)
     deciding.sweep(tools)
     replaying.wake(tools)
 

@@ -139,6 +139,7 @@ def build(
         open_noter=openers.noter,
         open_schema=openers.schema,
         kept=scopes.summed(loaded),
+        every=_every(settings),
     )
     desk = Desk(
         database=database,
@@ -156,6 +157,12 @@ def build(
     return Parts(
         settings, database, redis, bell, budgets, vault, door, loaded, openers, tools, desk, crm_desk, hooks
     )
+
+
+def _every(settings: Settings) -> timedelta | None:
+    """The time between two syncs by the clock, as long as the operator lets there be any."""
+    minutes = timedelta(minutes=settings.whop_sync_interval_minutes)
+    return minutes if settings.whop_sync_enabled else None
 
 
 def _door(settings: Settings) -> Door:

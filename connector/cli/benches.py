@@ -8,7 +8,7 @@ import click
 
 from connector import logs
 from connector.cli import base
-from connector.cli.bench import crm, pages, source, sync, webhooks
+from connector.cli.bench import crm, incremental, pages, source, sync, webhooks
 from connector.cli.bench.pages import Work
 
 _ENTRIES = click.IntRange(5_000)  # with fewer, some pages would have nothing to show
@@ -92,6 +92,21 @@ def source_command(members: int, memberships: int, *, as_json: bool) -> None:
         sys.exit(base.FAILED)
 
 
+@base.command("incremental")
+@click.option("--members", type=click.IntRange(100), default=10_000, show_default=True)
+@click.option("--memberships", type=click.IntRange(100), default=10_000, show_default=True)
+def incremental_command(members: int, memberships: int, *, as_json: bool) -> None:
+    """What an hour without changes costs, and that one with changes finds them all.
+
+    Example: flask bench incremental --members 1000 --memberships 1000
+    """
+    logs.configure("WARNING", "auto")
+    report = incremental.bench(members, memberships)
+    base.show(report.document(), report.lines(), as_json=as_json)
+    if not report.met:
+        sys.exit(base.FAILED)
+
+
 @base.command("webhooks")
 @click.option(
     "--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="How long each load lasts."
@@ -127,6 +142,7 @@ def webhooks_command(
 
 bench_group.add_command(sync_command)
 bench_group.add_command(source_command)
+bench_group.add_command(incremental_command)
 bench_group.add_command(crm_command)
 bench_group.add_command(pages_command)
 bench_group.add_command(webhooks_command)

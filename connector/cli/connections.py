@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -11,9 +12,10 @@ from connector.cli import base
 from connector.cli.workspaces import step_document, step_lines
 from connector.errors import RefusedError
 from connector.sources.whop import scopes
-from connector.store import connections, workspaces
+from connector.store import connections, schedules, workspaces
 from connector.store.connections import Connection
-from connector.sync import connecting, leaving, modelling, onboarding, steering
+from connector.store.schedules import Schedule
+from connector.sync import connecting, leaving, modelling, onboarding, scheduling, steering
 from connector.sync.leaving import Then
 from connector.sync.steering import Leave
 
@@ -139,6 +141,53 @@ def notes(connection: str, switch: str, *, as_json: bool) -> None:
     base.show(document(made), [f"Notes and tasks of {made.company_title} are {told}."], as_json=as_json)
 
 
+@base.command("schedule")
+@click.argument("connection")
+@click.argument("every", required=False)
+def schedule(connection: str, every: str | None, *, as_json: bool) -> None:
+    """Show or set how often a connection is synced by the clock: minutes, usual, or off.
+
+    Example: flask connection schedule 1f0c… 15
+    """
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace_id = connections.owner_of(session, connection)
+        if every is not None:
+            scheduling.change(
+                parts.tools, workspace_id, connection, minutes=_minutes(every), enabled=every != "off"
+            )
+        with parts.database.reading() as session:
+            made = connections.get(session, workspace_id, connection)
+            plan = schedules.get(session, workspace_id, connection, schedules.INCREMENTAL)
+    usual = parts.tools.every
+    shown = document(made) | {
+        "every_minutes": plan.every if plan else None,
+        "enabled": usual is not None and (plan is None or plan.enabled),
+        "due_at": plan.due_at if plan else None,
+    }
+    base.show(shown, [_schedule_line(made, plan, usual)], as_json=as_json)
+
+
+def _minutes(every: str) -> int | None:
+    if every in ("usual", "off"):
+        return None
+    if not (every.isascii() and every.isdigit()):
+        raise RefusedError(
+            f"{every!r} is no interval.", code="interval", remedy="Give minutes, or usual, or off."
+        )
+    return int(every)
+
+
+def _schedule_line(one: Connection, plan: Schedule | None, usual: timedelta | None) -> str:
+    if usual is None:
+        return "Syncs by the clock are switched off in this installation (WHOP_SYNC_ENABLED)."
+    if plan is not None and not plan.enabled:
+        return f"{one.company_title} is not synced by the clock."
+    interval = plan.interval(usual) if plan else usual
+    due = f", next {plan.due_at:%Y-%m-%d %H:%M} UTC" if plan else " from its first sync on"
+    return f"{one.company_title} is synced {scheduling.every(interval).lower()}{due}."
+
+
 def document(one: Connection) -> dict[str, Any]:
     """A connection without its secrets."""
     names = ("id", "workspace_id", "service", "company_id", "company_title", "auth", "status")
@@ -148,6 +197,6 @@ def document(one: Connection) -> dict[str, Any]:
     }
 
 
-for one in (add, list_, notes, disconnect):
+for one in (add, list_, notes, schedule, disconnect):
     connection_group.add_command(one)
 COMMANDS = (connection_group,)

@@ -95,6 +95,17 @@ class Reader(Protocol):
         """Every page of a kind from the cursor on, the last marked. Raises TryLaterError, ReconnectError."""
         ...
 
+    def recents(self, kind: str) -> tuple[str, ...]:
+        """The ways in which the source lists what moved lately; none: all of the kind must be read."""
+        ...
+
+    def recent(self, kind: str, way: str, since: str, cursor: str | None) -> Iterable[Page]:
+        """What moved after ``since`` (ISO 8601), the newest first; the last page marked.
+
+        It proves nothing of what is not in it. Raises as ``pages``.
+        """
+        ...
+
     def fetch(self, kind: str, ids: Sequence[str]) -> dict[str, SourceRecord | BadRecord]:
         """The records of these ids; one that the source does not have (404) is absent."""
         ...

@@ -43,6 +43,7 @@ OF_WORKSPACE = frozenset(
         "workflow_resumed",
         "sync_started",
         "sync_paused",
+        "schedule_changed",
         "sync_resumed",
         "sync_cancelled",
         "webhook_checked",

@@ -213,3 +213,24 @@ def _looked_to(leaf: Leaf[LogEntry], edge: int, place: Place) -> Leaf[LogEntry]:
 
 def _entry(row: Row[Any]) -> LogEntry:
     return LogEntry(**{name: value for name, value in row._mapping.items() if name != "workspace_id"})
+
+
+def refs_to_retry(
+    session: Session, workspace_id: str, run: int, entry_ids: Sequence[int], error_code: str | None
+) -> dict[str, list[str]]:
+    """Kind → source ids of a run's failures: the given entries, or all (of one error code)."""
+    query = select(sync_log_entry.c.kind, sync_log_entry.c.source_id).where(
+        sync_log_entry.c.run == run,
+        sync_log_entry.c.workspace_id == workspace_id,
+        sync_log_entry.c.result.in_((Result.FAILED.value, Result.SKIPPED.value)),
+    )
+    if entry_ids:
+        query = query.where(sync_log_entry.c.id.in_(entry_ids))
+    else:
+        query = query.where(sync_log_entry.c.result == Result.FAILED.value)
+    if error_code:
+        query = query.where(sync_log_entry.c.error_code == error_code)
+    refs: dict[str, dict[str, None]] = {}
+    for kind, source_id in session.execute(query):
+        refs.setdefault(kind, {})[source_id] = None
+    return {kind: list(ids) for kind, ids in refs.items()}

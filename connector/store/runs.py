@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, select, update
@@ -46,6 +46,7 @@ class Run:
     started_at: datetime | None
     ended_at: datetime | None
     active_key: str | None
+    missed: int | None = None
 
     @property
     def active(self) -> bool:
@@ -128,8 +129,7 @@ def lease(session: Session, run_id: str, *, owner: str, now: datetime, until: da
         .where(
             sync_run.c.id == run_id,
             sync_run.c.status.in_(("queued", "running")),
-            sync_run.c.due_at <= now,
-            or_(sync_run.c.lease_until.is_(None), sync_run.c.lease_until < now),
+            _free(now),
         )
         .values(
             lease_owner=owner,
@@ -139,6 +139,17 @@ def lease(session: Session, run_id: str, *, owner: str, now: datetime, until: da
         )
     )
     return _one(session, sync_run.c.id == run_id) if taken.rowcount == 1 else None
+
+
+_JUMP = timedelta(minutes=15)
+"""Longer than any lease or wait: what lies further ahead was noted by a clock that was wrong."""
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    """Its time has come, and nobody is at it."""
+    due = or_(sync_run.c.due_at <= now, sync_run.c.due_at > now + _JUMP)
+    until = sync_run.c.lease_until
+    return and_(due, or_(until.is_(None), until < now, until > now + _JUMP))
 
 
 def renew(session: Session, run_id: str, *, owner: str, until: datetime) -> bool:
@@ -179,9 +190,10 @@ def finish(
     status: str,
     now: datetime,
     error: dict[str, Any] | None = None,
+    missed: int | None = None,
 ) -> None:
-    """End a run; the connection is free for the next."""
-    ended = {"status": status, "error": error, "ended_at": now, "active_key": None}
+    """End a run; the connection is free for the next. ``missed``: changes that no webhook had told."""
+    ended = {"status": status, "error": error, "ended_at": now, "active_key": None, "missed": missed}
     save(session, run, owner=owner, lease_owner=None, lease_until=None, **ended)
 
 
@@ -231,33 +243,11 @@ def cancel(
     )
 
 
-def refs_to_retry(
-    session: Session, workspace_id: str, run: int, entry_ids: Sequence[int], error_code: str | None
-) -> dict[str, list[str]]:
-    """Kind → source ids of a run's failures: the given entries, or all (of one error code)."""
-    query = select(sync_log_entry.c.kind, sync_log_entry.c.source_id).where(
-        sync_log_entry.c.run == run,
-        sync_log_entry.c.workspace_id == workspace_id,
-        sync_log_entry.c.result.in_((Result.FAILED.value, Result.SKIPPED.value)),
-    )
-    if entry_ids:
-        query = query.where(sync_log_entry.c.id.in_(entry_ids))
-    else:
-        query = query.where(sync_log_entry.c.result == Result.FAILED.value)
-    if error_code:
-        query = query.where(sync_log_entry.c.error_code == error_code)
-    refs: dict[str, dict[str, None]] = {}
-    for kind, source_id in session.execute(query):
-        refs.setdefault(kind, {})[source_id] = None
-    return {kind: list(ids) for kind, ids in refs.items()}
-
-
 def overdue(session: Session, now: datetime) -> list[str]:
     """Ids of active runs that nobody is at and whose time has come: for the sweeper, over all workspaces."""
     query = select(sync_run.c.id).where(
         sync_run.c.status.in_(("queued", "running")),
-        sync_run.c.due_at <= now,
-        or_(sync_run.c.lease_until.is_(None), sync_run.c.lease_until < now),
+        _free(now),
     )
     return list(session.execute(query).scalars())
 

@@ -15,6 +15,8 @@ from connector.store.models import sale
 
 _REPLACED = tuple(name for name in Sale._fields if name not in ("kind", "id"))
 _COMPARED = tuple(name for name in _REPLACED if name != "fields")
+_OPEN_PAYMENTS = ("open", "pending", "authorized", "unresolved")
+_OPEN_REFUNDS = ("pending", "requires_action")
 _Insert = postgresql.Insert | sqlite.Insert
 
 
@@ -23,6 +25,36 @@ def keep(session: Session, workspace_id: str, connection_id: str, found: Iterabl
     scope = {"workspace_id": workspace_id, "connection_id": connection_id}
     rows = [{**scope, **one._asdict(), "fields": dict(one.fields)} for one in found]
     return many(session, _upsert(session.dialect.name, insert_into(session, sale)), rows)
+
+
+def differing(session: Session, workspace_id: str, connection_id: str, found: Sequence[Sale]) -> list[Sale]:
+    """Those of these that say something else than what is kept of them, and are not older."""
+    columns = [sale.c[name] for name in ("id", *_COMPARED)]
+    query = select(*columns).where(
+        one_of(session, sale.c.id, [one.id for one in found]),
+        sale.c.connection_id == connection_id,
+        sale.c.workspace_id == workspace_id,
+    )
+    known = {row.id: row._mapping for row in session.execute(query)} if found else {}
+    return [one for one in found if one.id not in known or _moves(known[one.id], one)]
+
+
+def _moves(known: Any, one: Sale) -> bool:
+    if known["updated_at"] and one.updated_at and one.updated_at < known["updated_at"]:
+        return False
+    return any(known[name] != getattr(one, name) for name in _COMPARED)
+
+
+def unsettled(session: Session, workspace_id: str, connection_id: str) -> list[tuple[str, str]]:
+    """Kind and id of payments and refunds that were under way when they were read last, by id."""
+    under_way = or_(
+        and_(sale.c.kind == "payment", sale.c.status.in_(_OPEN_PAYMENTS)),
+        and_(sale.c.kind == "refund", sale.c.status.in_(_OPEN_REFUNDS)),
+    )
+    query = select(sale.c.kind, sale.c.id).where(
+        sale.c.connection_id == connection_id, sale.c.workspace_id == workspace_id, under_way
+    )
+    return [(row[0], row[1]) for row in session.execute(query.order_by(sale.c.id))]
 
 
 def paid(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, Table, and_, func, select
 
 from connector.store.db import Session
-from connector.store.models import event_inbox, link, sync_log_entry, sync_run
+from connector.store.models import event_inbox, link, sync_log_entry, sync_run, webhook_secret
+from connector.store.runs import Run
 
 _RUNS = 5
 _ENTRIES = 500
@@ -42,7 +43,58 @@ def untold(session: Session, workspace_id: str, connection_id: str, since: datet
         .order_by(sync_run.c.number.desc())
         .limit(_RUNS)
     )
-    numbers = list(session.execute(runs).scalars())
+    silent = _silent(session, workspace_id, connection_id, list(session.execute(runs).scalars()), since)
+    return Untold(len(silent), max(silent, default=None))
+
+
+def missed(session: Session, run: Run) -> int | None:
+    """How many of the changes that a sync found a webhook should have brought: those of records without an
+    event about them. None where no webhook could be believed before the sync before it.
+
+    What moved only just now may be told yet, and is none. A record that does not say when it changed has
+    changed since the sync before.
+    """
+    ids = (run.workspace_id, run.connection_id)
+    listens = select(func.min(webhook_secret.c.created_at)).where(*_of(webhook_secret, *ids))
+    before = select(func.max(sync_run.c.started_at)).where(
+        *_of(sync_run, *ids),
+        sync_run.c.type.in_(("full", "incremental")),
+        sync_run.c.status.in_(("success", "partial")),
+        sync_run.c.number < run.number,
+    )
+    heard, last = session.execute(listens).scalar(), session.execute(before).scalar()
+    if heard is None or last is None or last < heard:
+        return None
+    timed = _silent(session, *ids, [run.number], heard)
+    untimed = (
+        select(sync_log_entry.c.source_id)
+        .join(link, _same(sync_log_entry))
+        .where(
+            sync_log_entry.c.run == run.number,
+            sync_log_entry.c.workspace_id == run.workspace_id,
+            sync_log_entry.c.result.in_(("created", "updated")),
+            link.c.connection_id == run.connection_id,
+            link.c.source_updated_at.is_(None),
+        )
+    )
+    changes = dict.fromkeys(session.execute(untimed.limit(_ENTRIES)).scalars(), last - _IN_TIME)
+    told = _told(session, *ids, changes)
+    return len(timed) + sum(1 for id_, at in changes.items() if told.get(id_, at) <= at)
+
+
+def _of(table: Table, workspace_id: str, connection_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (table.c.connection_id == connection_id, table.c.workspace_id == workspace_id)
+
+
+def _same(entry: Any) -> ColumnElement[bool]:
+    same = ("source_id", "kind", "object", "workspace_id")
+    return and_(*(link.c[name] == entry.c[name] for name in same))
+
+
+def _silent(
+    session: Session, workspace_id: str, connection_id: str, numbers: Sequence[int], since: datetime
+) -> list[datetime]:
+    """When each record changed that these runs brought and no event told."""
     recent = (
         select(sync_log_entry)
         .where(
@@ -54,16 +106,14 @@ def untold(session: Session, workspace_id: str, connection_id: str, since: datet
         .limit(_ENTRIES)
         .subquery()
     )
-    same = ("source_id", "kind", "object", "workspace_id")
     brought = (
         select(link.c.source_id, link.c.source_updated_at, recent.c.created_at)
-        .join(link, and_(*(link.c[name] == recent.c[name] for name in same)))
+        .join(link, _same(recent))
         .where(link.c.connection_id == connection_id, link.c.source_updated_at.is_not(None))
     )
     changes = dict(_late(session.execute(brought), since)) if numbers else {}
     told = _told(session, workspace_id, connection_id, changes)
-    silent = [at for id_, at in changes.items() if id_ not in told or told[id_] < at]
-    return Untold(len(silent), max(silent, default=None))
+    return [at for id_, at in changes.items() if id_ not in told or told[id_] < at]
 
 
 def _late(rows: Iterable[Any], since: datetime) -> Iterable[tuple[str, datetime]]:

@@ -5,6 +5,7 @@ The run's row is the truth. A job that dies leaves a lease that ends by itself; 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,10 +16,10 @@ import structlog
 from connector.core.outcomes import Result, as_json, sum_of
 from connector.errors import ConnectorError, RefusedError, SchemaError, TryLaterError
 from connector.ports import Lane, Writer
-from connector.store import connections, links, runs, workspaces
+from connector.store import connections, links, runs, silence, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Session
-from connector.sync import holding, leaving, modelling, stages, waiting
+from connector.sync import holding, incremental, leaving, modelling, stages, waiting
 from connector.sync.heartbeat import heartbeat
 from connector.sync.scope import Scope
 from connector.sync.tools import Tools
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=15)  # a dead worker's run goes on this much later, plus one sweep
 _SLICE = timedelta(seconds=5)
+_SLICES = {"incremental": timedelta(seconds=10)}  # each job asks Whop what may be read: half as often
 _FIRST_WAIT = 2.0
 _LONGEST_MODEL_WAIT = 60.0  # an admin who mends the data model does not want to wait for us
 _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
@@ -41,6 +43,14 @@ LANES: dict[str, Lane] = {
 }
 
 
+_WORK: dict[str, Callable[[Tools, Scope, datetime], bool]] = {
+    "full": stages.mirror,
+    "incremental": incremental.work,
+    "repair": stages.repair,
+    "undo": lambda _tools, scope, until: leaving.work(scope, until),
+}
+
+
 def advance(tools: Tools, run_id: str, *, owner: str) -> None:
     """Work on a run for a slice of time; ring for the next slice, or end the run."""
     now = tools.clock()
@@ -51,7 +61,7 @@ def advance(tools: Tools, run_id: str, *, owner: str) -> None:
     structlog.contextvars.bind_contextvars(correlation_id=run.correlation_id, run=run.number)
     try:
         with heartbeat(partial(_prolong, tools, run_id, owner)):
-            again = _slice(tools, run, owner, now + _SLICE)
+            again = _slice(tools, run, owner, now + _SLICES.get(run.type, _SLICE))
     except TryLaterError as error:
         if error.code != "lease_lost":
             raise
@@ -87,7 +97,7 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     scope = None
     try:
         scope = open_scope(tools, run, owner)
-        ended = stages.work(tools, scope, until)
+        ended = _WORK[run.type](tools, scope, until)
     except TryLaterError as error:
         _wait(tools, scope.run if scope else run, owner, error)
         return False
@@ -109,7 +119,7 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
             status = "paused" if paused else "running"
             runs.release(session, scope.run, owner=owner, due_at=tools.clock(), status=status)
             return not paused
-        _finish(tools, session, scope.run, owner)
+        _finish(tools, session, scope, owner)
     log.info("run ended", counts=scope.run.counts)
     return False
 
@@ -180,10 +190,13 @@ def check_may_run(connection: Connection) -> None:
         )
 
 
-def _finish(tools: Tools, session: Session, run: runs.Run, owner: str) -> None:
-    now = tools.clock()
+def _finish(tools: Tools, session: Session, scope: Scope, owner: str) -> None:
+    now, run = tools.clock(), scope.run
     status = "partial" if sum_of(run.counts, Result.FAILED) else "success"
-    runs.finish(session, run, owner=owner, status=status, now=now)
+    missed = silence.missed(session, run) if run.type == "incremental" else None
+    runs.finish(session, run, owner=owner, status=status, now=now, missed=missed)
+    if run.type == "full":
+        incremental.after_full(scope, session)
     if run.type != "undo":
         connections.touch_synced(session, run.workspace_id, run.connection_id, now)
 

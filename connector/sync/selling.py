@@ -20,6 +20,7 @@ from connector.core.sales import roll_up, sale
 from connector.store import connections, runs, sales
 from connector.store.db import Session
 from connector.sync import noting
+from connector.sync.progress import saved
 from connector.sync.scope import Scope
 from connector.sync.settling import add_words
 
@@ -36,6 +37,28 @@ def keep_pages(
 
     Of each record only what is added up: they are many, and hold more of the buyer than anybody needs.
     """
+    _keep_pages(scope, kind, pages, checkpoint, last=last)
+    scope.sales_known = scope.sales_known or last
+
+
+def keep_changed(scope: Scope, kind: str, pages: Sequence[Page], checkpoint: dict[str, Any]) -> None:
+    """Keep pages of what moved lately, and note in the run's place whose sums that changes: under ``owed``
+    the memberships of payments that differ from what was kept, and the payments of refunds and disputes.
+    """
+    run = scope.run
+    found = [sale(item) for page in pages for item in page.items if isinstance(item, SourceRecord)]
+    with scope.database.reading() as session:
+        moved = sales.differing(session, run.workspace_id, run.connection_id, found)
+    of = PARENT if kind == "payment" else "payment"
+    ids = [one.membership_id if kind == "payment" else one.payment_id for one in moved]
+    owed = checkpoint.get("owed", {})
+    more = dict.fromkeys([*owed.get(of, ()), *filter(None, ids)])
+    _keep_pages(scope, kind, pages, {**checkpoint, "owed": {**owed, of: list(more)}})
+
+
+def _keep_pages(
+    scope: Scope, kind: str, pages: Sequence[Page], checkpoint: dict[str, Any], *, last: bool = False
+) -> None:
     run, now = scope.run, scope.clock()
     items = [item for page in pages for item in page.items]
     bad = [failed(item, kind) for item in items if isinstance(item, BadRecord)]
@@ -48,8 +71,7 @@ def keep_pages(
         runs.save(session, run, owner=scope.owner, **progress)
         if last:
             connections.mark_sales_read(session, run.workspace_id, run.connection_id, now)
-    scope.run = replace(run, **progress, checkpoint_version=run.checkpoint_version + 1)
-    scope.sales_known = scope.sales_known or last
+    scope.run = saved(run, **progress)
     noting.close_settled(scope, [item for item in items if isinstance(item, SourceRecord)])
 
 

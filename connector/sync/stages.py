@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -10,10 +10,12 @@ from typing import Any
 
 import structlog
 
+from connector.core.mapping import Mapping
 from connector.core.records import AbsentRecord, Page, Ref
 from connector.ports import Reader
 from connector.store import connections, runs
-from connector.sync import leaving, selling, steps
+from connector.sync import selling, steps
+from connector.sync.progress import saved
 from connector.sync.scope import Advance, Progress, Scope
 from connector.sync.tools import Tools
 
@@ -23,34 +25,27 @@ _REPAIR_BLOCK = 100
 _KEPT_AT_ONCE = 5  # pages: a transaction costs as much as a page, and must not keep others waiting
 
 
-def work(tools: Tools, scope: Scope, until: datetime) -> bool:
-    """What a run of this type does, until the time is up; True when nothing is left."""
-    if scope.run.type == "undo":
-        return leaving.work(scope, until)
-    return repair(tools, scope, until) if scope.run.type == "repair" else mirror(tools, scope, until)
-
-
 def mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
     """Read and settle blocks until the time is up; True when every kind is done."""
     for mapping in tools.mappings:
         stage = f"{mapping.kind}:{mapping.object.name}"
         if stage in scope.run.checkpoint.get("done", ()):
             continue
-        if mapping.kind == selling.PARENT and not _keep_sales(tools, scope, until):
+        if mapping.kind == selling.PARENT and not keep_sales(tools, scope, until):
             return False
         cursor = scope.run.checkpoint.get("cursor") if scope.run.checkpoint.get("stage") == stage else None
-        advance_, is_to_stop = _checkpoints(scope, stage), partial(_is_to_stop, tools, scope.run)
-        with steps.Road(scope, mapping, advance_, is_stopped=is_to_stop) as road:
+        advance_, stopped = _checkpoints(scope, stage), partial(is_to_stop, tools, scope.run)
+        with steps.Road(scope, mapping, advance_, is_stopped=stopped) as road:
             for block in _blocks(scope.reader, mapping.kind, cursor, tools.block_pages):
                 road.take(block)
-                if tools.clock() >= until or is_to_stop():
+                if tools.clock() >= until or stopped():
                     road.leave()
                     return _is_done(tools, scope)
             road.finish()
     return True
 
 
-def _keep_sales(tools: Tools, scope: Scope, until: datetime) -> bool:
+def keep_sales(tools: Tools, scope: Scope, until: datetime) -> bool:
     """Read what memberships were paid, ahead of them; True when all of it was, as far as it may be read."""
     stages = [f"{kind}:kept" for kind in tools.kept]
     for kind, stage in zip(tools.kept, stages, strict=True):
@@ -67,7 +62,7 @@ def _keep_sales(tools: Tools, scope: Scope, until: datetime) -> bool:
             place = Progress(kind, page.cursor, page.last)
             through = page.last and kind == "payment"
             selling.keep_pages(scope, kind, block, advance_(place), last=through)
-            if not page.last and (tools.clock() >= until or _is_to_stop(tools, scope.run)):
+            if not page.last and (tools.clock() >= until or is_to_stop(tools, scope.run)):
                 return False
     return True
 
@@ -77,18 +72,30 @@ def repair(tools: Tools, scope: Scope, until: datetime) -> bool:
     for mapping in tools.mappings:
         while ids := scope.run.checkpoint.get("refs", {}).get(mapping.kind, ()):
             block, rest = ids[:_REPAIR_BLOCK], ids[_REPAIR_BLOCK:]
-            fetched = scope.reader.fetch(mapping.kind, block)
-            refs = [Ref(mapping.source, mapping.kind, id_) for id_ in block]
-            page = Page(tuple(fetched.get(ref.id) or AbsentRecord(ref) for ref in refs), None, last=False)
             left = {**scope.run.checkpoint.get("refs", {}), mapping.kind: rest}
-            steps.process(scope, mapping, [page], partial(_left, scope, left))
-            if tools.clock() >= until or _is_to_stop(tools, scope.run):
+            take_again(scope, mapping, block, {"refs": left})
+            if tools.clock() >= until or is_to_stop(tools, scope.run):
                 return not any(scope.run.checkpoint["refs"].values())
     return True
 
 
-def _left(scope: Scope, refs: dict[str, list[str]], place: Progress | None) -> dict[str, Any]:
-    return {"refs": refs} if place else going_on(scope)
+def take_again(scope: Scope, mapping: Mapping, ids: Sequence[str], then: dict[str, Any]) -> None:
+    """Take these records as the source has them now; ``then`` is the change of the run's place after them."""
+    fetched = scope.reader.fetch(mapping.kind, ids)
+    refs = [Ref(mapping.source, mapping.kind, id_) for id_ in ids]
+    page = Page(tuple(fetched.get(ref.id) or AbsentRecord(ref) for ref in refs), None, last=False)
+    steps.process(scope, mapping, [page], partial(_left, scope, then))
+
+
+def _left(scope: Scope, then: dict[str, Any], place: Progress | None) -> dict[str, Any]:
+    return {**going_on(scope), **then} if place else going_on(scope)
+
+
+def save_place(scope: Scope, checkpoint: dict[str, Any]) -> None:
+    """Save where the run is, where no record is saved with it."""
+    with scope.database.transaction() as session:
+        runs.save(session, scope.run, owner=scope.owner, checkpoint=checkpoint)
+    scope.run = saved(scope.run, checkpoint=checkpoint)
 
 
 def going_on(scope: Scope) -> dict[str, Any]:
@@ -120,7 +127,7 @@ def _checkpoints(scope: Scope, stage: str) -> Advance:
     return advance_
 
 
-def _is_to_stop(tools: Tools, run: runs.Run) -> bool:
+def is_to_stop(tools: Tools, run: runs.Run) -> bool:
     """Whether somebody paused it, or the worker is to end."""
     if tools.ends():
         return True

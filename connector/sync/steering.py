@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector.errors import RefusedError
-from connector.store import connections, runs
+from connector.store import connections, logbook, runs
 from connector.store.runs import NewRun
 from connector.sync import hooking, leaving, mirror
 from connector.sync.hooking import HookDesk
@@ -57,7 +57,7 @@ def retry(
     """
     with tools.database.reading() as session:
         run = runs.get(session, workspace_id, run_id)
-        refs = runs.refs_to_retry(session, workspace_id, run.number, entry_ids, error_code)
+        refs = logbook.refs_to_retry(session, workspace_id, run.number, entry_ids, error_code)
     if not refs:
         raise RefusedError("There is no failed record left to try again.", code="nothing_to_retry")
     return take_again(tools, workspace_id, run.connection_id, refs, why=why, correlation_id=correlation_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from connector.core.mapping import Mapping
@@ -34,7 +35,8 @@ class Tools:
 
     ``block_pages`` are the pages of the source that one look-up of the CRM covers. ``kept`` are the kinds
     that are kept for what they add up to, beside those that are mapped. ``ends`` says that the worker is to
-    end, so that its job stops before the next request.
+    end, so that its job stops before the next request. ``every`` is the time between two syncs by the clock
+    where a connection has no other; None: there are none in this installation.
     """
 
     database: Database
@@ -50,3 +52,4 @@ class Tools:
     pace: Pace = field(default_factory=Pace)
     kept: tuple[str, ...] = ()
     ends: Callable[[], bool] = lambda: False
+    every: timedelta | None = None

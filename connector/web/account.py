@@ -164,6 +164,7 @@ WORDS = {
     "reconcile_repaired": "Repair after a comparison started",
     "sync_started": "Sync started",
     "sync_paused": "Sync paused",
+    "schedule_changed": "Syncs by the clock changed",
     "sync_resumed": "Sync resumed",
     "sync_cancelled": "Sync cancelled",
     "notes_on": "Notes and tasks switched on",

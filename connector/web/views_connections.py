@@ -9,8 +9,18 @@ from flask.typing import ResponseReturnValue
 from connector.errors import ConnectorError, RefusedError
 from connector.store import connections, overview
 from connector.store.connections import Connection
-from connector.sync import connecting, keys, onboarding, steering
-from connector.web import access, error_registry, notes, permissions, present, shell, standing, views_runs
+from connector.sync import connecting, keys, onboarding, scheduling, steering
+from connector.web import (
+    access,
+    by_clock,
+    error_registry,
+    notes,
+    permissions,
+    present,
+    shell,
+    standing,
+    views_runs,
+)
 
 blueprint = access.protect(Blueprint("connections", __name__))
 
@@ -30,14 +40,34 @@ def show(id_: str) -> str:
     one = found_or_404(id_)
     with shell.parts().database.reading() as session:
         found = standing.of_workspace(session, one.workspace_id, shell.parts().tools.clock())
+        clock = by_clock.of(session, one, shell.parts().tools)
     return render_template(
         "pages/connection.html",
+        clock=clock,
         standing=next(each for each in found if each.connection.id == one.id),
         permissions=permissions.of(one),
         leaves=notes.left_by_events(shell.parts().mappings),
         ended=error_registry.entry(one.ended_code) if one.status == "expired" else None,
         connect=standing.connect_link,
     )
+
+
+@blueprint.post("/connections/<id_>/schedule")
+def schedule(id_: str) -> ResponseReturnValue:
+    """Say how often it is synced by the clock, or that it is not."""
+    one, wanted = found_or_404(id_), flask.request.form.get("every", "")
+    minutes = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else None
+    try:
+        scheduling.change(
+            shell.parts().tools, one.workspace_id, one.id, minutes=minutes, enabled=wanted != "off"
+        )
+    except ConnectorError as error:
+        shell.tell_error(error)
+        return flask.redirect(url_for(".show", id_=id_), 303)
+    _record("schedule_changed", one)
+    told = "Only webhooks and the buttons bring changes now." if wanted == "off" else "It counts from now on."
+    shell.tell("The interval is changed", told)
+    return flask.redirect(url_for(".show", id_=id_), 303)
 
 
 @blueprint.post("/connections/<id_>/notes")

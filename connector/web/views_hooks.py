@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import flask
 from flask import Blueprint, abort, render_template, request, url_for
@@ -11,13 +12,15 @@ from flask.typing import ResponseReturnValue
 from connector.errors import ConnectorError
 from connector.sources.whop.gate import Scheme
 from connector.sources.whop.hooking import PERMISSION, TEST_EVENT, TOLD, is_stand_in
-from connector.store import eventbook
+from connector.store import eventbook, schedules
 from connector.store.connections import Connection
 from connector.sync import hook_secrets, hooking
 from connector.web import access, event_samples, event_words, listening, own_door, present, shell
 from connector.web.views_connections import found_or_404
 
 blueprint = access.protect(Blueprint("hooks", __name__))
+
+_MONTH = timedelta(days=30)
 
 
 @blueprint.get("/connections/<id_>/webhooks")
@@ -29,6 +32,7 @@ def show(id_: str) -> str:
         state = listening.of(session, one, now)
         taken = eventbook.taken(session, *ids, now - listening.DAY)
         lengths = eventbook.durations(session, *ids)
+        missed = schedules.missed(session, *ids, now - _MONTH)
     desk = shell.parts().hooks
     return render_template(
         "pages/webhooks.html",
@@ -36,6 +40,7 @@ def show(id_: str) -> str:
         title=present.company(one),
         state=state,
         taken=taken,
+        missed=missed,
         typical=event_words.seconds(lengths[len(lengths) // 2]) if lengths else "",
         worst=event_words.seconds(lengths[-1]) if lengths else "",
         address=desk.address(one.id),

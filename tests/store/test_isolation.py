@@ -23,6 +23,7 @@ from connector.errors import ConnectorError, RecordError
 from connector.store import (
     admins,
     audit,
+    checkpoints,
     connections,
     crm_grants,
     differences,
@@ -45,11 +46,13 @@ from connector.store import (
     reviews,
     runs,
     sales,
+    schedules,
     sharing,
     silence,
     workspaces,
 )
 from connector.store.audit import NewEvent
+from connector.store.checkpoints import Covered
 from connector.store.crm_grants import CrmGrant
 from connector.store.db import Database, Session
 from connector.store.differences import DifferenceFilter
@@ -172,7 +175,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "runs.pause_idle": lambda s, w, _: runs.pause_idle(s, w, "idle-connection"),
     "runs.resume": lambda s, w, _: runs.resume(s, w, "paused-connection", NOW),
     "runs.cancel": lambda s, w, a: runs.cancel(s, w, a.home.connection_id, NOW),
-    "runs.refs_to_retry": lambda s, w, a: runs.refs_to_retry(s, w, a.run_number, (), None),
+    "logbook.refs_to_retry": lambda s, w, a: logbook.refs_to_retry(s, w, a.run_number, (), None),
     "runs.of_workspace": lambda s, w, _: runs.of_workspace(s, w),
     "runs.entries": lambda s, w, a: runs.entries(s, w, a.run_number),
     "logbook.entry_page": lambda s, w, a: logbook.entry_page(
@@ -305,6 +308,25 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "reconcile_plans.change": lambda s, w, _: reconcile_plans.change(
         s, w, "connection-of-a", every_hours=0, due_at=NOW
     ),
+    "schedules.get": lambda s, w, a: schedules.get(s, w, a.home.connection_id, "incremental"),
+    "schedules.change": lambda s, w, a: schedules.change(
+        s,
+        w,
+        a.home.connection_id,
+        "incremental",
+        now=NOW,
+        every=7,
+        enabled=False,
+        usual=MINUTE,
+    ),
+    "schedules.add": lambda s, w, a: schedules.add(s, w, a.home.connection_id, "another", NOW),
+    "schedules.missed": lambda s, w, a: schedules.missed(s, w, "ended-connection", NOW - MINUTE),
+    "checkpoints.get": lambda s, w, a: checkpoints.get(s, w, a.home.connection_id, "member:acted").round,
+    "checkpoints.move": lambda s, w, a: checkpoints.move(
+        s, w, a.home.connection_id, Covered("member:acted", version=1), until=NOW
+    ),
+    "sales.differing": lambda s, w, a: int(not sales.differing(s, w, a.home.connection_id, [PAID])),
+    "sales.unsettled": lambda s, w, a: sales.unsettled(s, w, a.home.connection_id),
     "overview.active_of": lambda s, w, a: overview.active_of(s, w, a.home.connection_id),
     "overview.ever_synced": lambda s, w, a: overview.ever_synced(s, w, a.home.connection_id),
 }
@@ -355,6 +377,11 @@ EXEMPT = {
     "links.keep": "the caller must hold the links' claims, and names itself as their owner",
     "inbox.add": "only adds; the new rows name their workspace",
     "notes.wake": "passes on the ids of events whose notes may be left now, over all workspaces",
+    "schedules.unplanned": "passes on the ids of connections that have no due time yet, over all workspaces",
+    "schedules.due": "passes on what is due, over all workspaces",
+    "schedules.beyond": "passes on what is due too late, over all workspaces",
+    "schedules.claim": "moves the very row that it is given, which names its workspace",
+    "silence.missed": "counts for the very run that it is given, which names its workspace",
     "drains.waiting": "passes on the ids of connections whose events wait, over all workspaces",
     "registrations.due": "passes on the ids of connections whose webhook is to be looked after",
     "reconciliations.start": "only adds; the new row names its workspace",
@@ -576,7 +603,8 @@ def workspace_a(database: Database) -> World:
         ended = runs.lease(session, "ended-run-of-a", owner="worker-1", now=NOW, until=NOW + MINUTE)
         assert ended is not None
         add_untold(session, ended)
-        runs.finish(session, ended, owner="worker-1", status="success", now=NOW)
+        runs.finish(session, ended, owner="worker-1", status="success", now=NOW, missed=3)
+        add_clock(session)
     add_event(database, an_event(home, body=b"of-a"))
     with database.transaction() as session:
         secret = HookSecret(
@@ -624,6 +652,14 @@ def workspace_a(database: Database) -> World:
     assert held.id is not None
     assert event.id is not None
     return World(home, run.number, link.id, held.id, event.id, waiting, decided)
+
+
+def add_clock(session: Session) -> None:
+    """What is due when, how far it is covered, and a refund that is under way."""
+    ids = ("workspace-of-a", "connection-of-a")
+    schedules.add(session, *ids, "incremental", NOW + MINUTE)
+    checkpoints.move(session, *ids, Covered("member:acted"), round_={"at": "of-a"})
+    sales.keep(session, *ids, [PAID._replace(kind="refund", id="refund-of-a", status="pending")])
 
 
 def add_untold(session: Session, run: runs.Run) -> None:

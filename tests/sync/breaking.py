@@ -168,6 +168,9 @@ class LateReader:
     def may_read(self, kind: str) -> bool:
         return bool(self._reader.may_read(kind))
 
+    def recents(self, kind: str) -> tuple[str, ...]:
+        return tuple(self._reader.recents(kind))
+
     def parents(self, kind: str, ids: Sequence[str]) -> Any:
         return self._reader.parents(kind, ids)
 

@@ -457,6 +457,9 @@ class Repeating:
     def may_read(self, kind: str) -> bool:
         return self._reader.may_read(kind)
 
+    def recents(self, kind: str) -> tuple[str, ...]:
+        return self._reader.recents(kind)
+
     def parents(self, kind: str, ids: Sequence[str]) -> Any:
         return self._reader.parents(kind, ids)
 

@@ -14,7 +14,7 @@ from connector.core.records import BadRecord, Page, Ref
 from connector.errors import BadRecordError, RefusedError
 from connector.ports import SourceAccount
 
-from . import client, refusals, taking
+from . import client, recents, refusals, taking
 from .answers import unlike_whop
 from .behind import behind
 from .granted import PERMISSIONS, Grants, looks_withheld
@@ -98,6 +98,19 @@ class WhopReader:
             if last or looks_withheld(kind, items, withheld):
                 withheld = self._grants.still_withheld(kind, company)
             yield Page(tuple(taking.page(kind, items, company, withheld, self._new_words)), cursor, last)
+
+    def recents(self, kind: str) -> tuple[str, ...]:
+        """The ways in which Whop lists what moved lately; none: all of the kind must be read."""
+        return tuple(recents.WAYS.get(kind, ()))
+
+    def recent(self, kind: str, way: str, since: str, cursor: str | None) -> Iterator[Page]:
+        """What moved after ``since``, the newest first. It proves nothing of what is not in it."""
+        company = self._company()
+        withheld = self._grants.withheld(kind, company)
+        for items, place, last in recents.walk(
+            self._session, kind, way, since, cursor, {"account_id": company, "first": self._page_size}
+        ):
+            yield Page(tuple(taking.page(kind, items, company, withheld, self._new_words)), place, last)
 
     def parents(self, kind: str, ids: Sequence[str]) -> dict[str, Item]:
         """The records of these ids as they were a while ago, where they are remembered, or else fetched."""

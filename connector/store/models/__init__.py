@@ -21,11 +21,13 @@ from connector.store.models.reconciling import difference, reconcile_plan, recon
 from connector.store.models.records import link, sync_log_entry, sync_run
 from connector.store.models.reviews import open_relation, review
 from connector.store.models.sales import sale
+from connector.store.models.schedule import checkpoint, schedule
 from connector.store.models.sign_in import admin, crm_grant, crm_registration, crm_sign_in
 
 __all__ = [
     "admin",
     "audit_event",
+    "checkpoint",
     "connection",
     "crm_grant",
     "crm_registration",
@@ -45,6 +47,7 @@ __all__ = [
     "registration",
     "review",
     "sale",
+    "schedule",
     "sign_in_link",
     "sync_log_entry",
     "sync_run",

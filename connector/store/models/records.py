@@ -82,6 +82,8 @@ sync_run = Table(
     Column("queued_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    #: Changes that it found and that no webhook had told; null where none listens, or before its end.
+    Column("missed", Integer),
     #: The connection's id while the run is active, else null: one run per connection at a time.
     Column("active_key", String(60), unique=True),
     Index("ix_sync_run_connection_id", "connection_id", "number"),
