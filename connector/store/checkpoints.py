@@ -52,7 +52,8 @@ def move(
     values = {"until": until, "round": round_, "version": known.version + 1}
     if known.version == 0:
         row = {"workspace_id": workspace_id, "connection_id": connection_id, "stream": known.stream}
-        moved = session.execute(insert_new(session, checkpoint).values(row | values)).rowcount
+        made = insert_new(session, checkpoint).values(row | values).returning(checkpoint.c.version)
+        moved = len(session.execute(made).all())
     else:
         here = and_(_of(workspace_id, connection_id, known.stream), checkpoint.c.version == known.version)
         moved = session.execute(update(checkpoint).where(here).values(values)).rowcount
