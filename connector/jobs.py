@@ -16,8 +16,8 @@ from connector.sync import (
     connecting,
     crm_access,
     deciding,
-    healing,
     hooking,
+    keys,
     mirror,
     reconcile_job,
     reconciling,
@@ -95,7 +95,8 @@ def look_after_comparisons() -> None:
 
 def look_for_access() -> None:
     """Try connections whose access to the source ended and may have come back."""
-    healing.look(_parts().tools)
+    parts = _parts()
+    keys.look_at_lost(parts.tools, parts.desk.asked)
 
 
 def look_after_webhooks() -> None:

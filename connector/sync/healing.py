@@ -1,14 +1,13 @@
-"""Access to the source that ended and may come back: a permission is given again, a company switched on.
+"""Access to the source that ended and came back: a permission is given again, a company switched on.
 
-It is looked at every two minutes. Where all that is mapped can be read again, the connection is active and
-what was missed is caught up with.
+``keys.look_at_lost`` asks every two minutes. Where all that is mapped can be read again, the connection is
+active and what was missed is caught up with.
 """
 
 from __future__ import annotations
 
 import structlog
 
-from connector.errors import ConnectorError
 from connector.ports import Reader
 from connector.store import connections
 from connector.store.connections import Connection
@@ -18,19 +17,6 @@ from connector.sync.tools import Tools
 log = structlog.get_logger(__name__)
 
 WHY = "After access came back"
-
-
-def look(tools: Tools) -> None:
-    """Try every connection whose credential may work again."""
-    with tools.database.reading() as session:
-        ended = connections.that_may_come_back(session)
-    for connection in ended:
-        try:
-            reader = tools.open_reader(connection, "incremental")
-            reader.account()
-            heal(tools, connection, reader)
-        except ConnectorError as error:
-            log.info("the access is not back", connection=connection.id, code=error.code)
 
 
 def heal(tools: Tools, connection: Connection, reader: Reader) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.errors import ReconnectError
+import structlog
+
+from connector.errors import ConnectorError, ReconnectError
 from connector.ports import SourceAccount
 from connector.store import connections
 from connector.store.connections import Connection
@@ -13,6 +15,8 @@ from connector.sync import healing, holding, onboarding
 from connector.sync.connecting import Connected, Desk, missing
 from connector.sync.onboarding import IDENTITY, NewConnection
 from connector.sync.tools import Tools
+
+log = structlog.get_logger(__name__)
 
 
 def connect(desk: Desk, workspace: Workspace, new: NewConnection, *, again: bool = False) -> Connected:
@@ -32,6 +36,17 @@ def connect(desk: Desk, workspace: Workspace, new: NewConnection, *, again: bool
         again=again,
     )
     return Connected(made, missing(desk, made))
+
+
+def look_at_lost(tools: Tools, asked: tuple[str, ...]) -> None:
+    """Look again at every connection whose access ended and may have come back."""
+    with tools.database.reading() as session:
+        ended = connections.that_may_come_back(session)
+    for connection in ended:
+        try:
+            look_again(tools, asked, connection)
+        except ConnectorError as error:
+            log.info("the access is not back", connection=connection.id, code=error.code)
 
 
 def look_again(tools: Tools, asked: tuple[str, ...], connection: Connection) -> Connection:

@@ -45,7 +45,8 @@ def of(one: Connection) -> Permissions:
 def _rows(one: Connection, needed: tuple[Scope, ...], lacks: tuple[str, ...]) -> Iterator[Row]:
     words = shell.vocabulary()
     users = [(scope, "", "") for scope in needed if not scope.used_by]
-    for object_ in words.objects:
+    written = (user.partition(".")[0] for scope in needed for user in scope.used_by)  # notes and tasks too
+    for object_ in dict.fromkeys((*words.objects, *written)):
         for scope in needed:
             mine = [user for user in scope.used_by if user.partition(".")[0] == object_]
             if mine:

@@ -12,7 +12,7 @@ from scene import Scene, Service, built, environment, whop_served
 from connector.sources.whop.granted import PERMISSIONS
 from connector.store import connections
 from connector.store.runs import Run
-from connector.sync import healing, mirror
+from connector.sync import healing, keys, mirror
 from tests.sync.test_tokens import connected, home, kept
 from tests.whop_consent import turn
 
@@ -87,14 +87,16 @@ def test_a_sync_waits_for_what_may_not_be_read_and_catches_up(
     paused = synced.go_on(run_id)
     since = state(synced)
     synced.clock.advance(120)
-    healing.look(synced.tools)
+    keys.look_at_lost(synced.tools, synced.parts.desk.asked)
 
     assert (paused.status, (paused.error or {})["code"]) == ("paused", code)
     assert state(synced) == since == ("expired", code, since[2])
     assert synced.run(run_id).status == "paused"
+    assert synced.connection is not None
+    assert not set(without) & set(kept(synced, synced.connection).scopes or ())
 
     synced.whop.undial()
-    healing.look(synced.tools)
+    keys.look_at_lost(synced.tools, synced.parts.desk.asked)
 
     assert state(synced) == ("active", None, None)
     assert (synced.run(run_id).status, (synced.run(run_id).error or {})["code"]) == ("cancelled", "replaced")
@@ -111,7 +113,7 @@ def test_access_that_is_back_is_found_out_once(synced: Scene) -> None:
     assert synced.connection is not None
     ended = kept(synced, synced.connection)
 
-    healing.look(synced.tools)
+    keys.look_at_lost(synced.tools, synced.parts.desk.asked)
     begun = latest(synced).id
     healing.heal(synced.tools, ended, synced.tools.open_reader(ended))
 
@@ -126,7 +128,7 @@ def test_permissions_alone_are_not_believed(synced: Scene) -> None:
     synced.whop.dial("GET /members$", {"status": 403, "body": body}, times=None)
 
     assert synced.go_on(run_id).status == "paused"
-    healing.look(synced.tools)
+    keys.look_at_lost(synced.tools, synced.parts.desk.asked)
 
     assert state(synced)[:2] == ("expired", "whop_scope")
 
@@ -139,13 +141,13 @@ def test_a_suspended_app_pauses_the_sync_and_costs_no_approval(synced: Scene) ->
     paused = synced.go_on(run_id)
     since = state(synced)
     synced.clock.advance(120)
-    healing.look(synced.tools)
+    keys.look_at_lost(synced.tools, synced.parts.desk.asked)
 
     assert (paused.status, (paused.error or {})["code"]) == ("paused", "whop_app")
     assert state(synced) == since == ("expired", "whop_app", since[2])
 
     synced.whop.undial()
-    healing.look(synced.tools)
+    keys.look_at_lost(synced.tools, synced.parts.desk.asked)
 
     assert state(synced) == ("active", None, None)
     assert synced.go_on(latest(synced).id).status == "success"
@@ -174,6 +176,6 @@ def test_a_revoked_key_is_not_tried_again(synced: Scene) -> None:
         where = (home(synced), synced.connection.id)
         connections.mark(session, *where, "expired", code="whop_key", now=synced.clock())
 
-    healing.look(synced.tools)
+    keys.look_at_lost(synced.tools, synced.parts.desk.asked)
 
     assert state(synced)[:2] == ("expired", "whop_key")

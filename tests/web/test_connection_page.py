@@ -71,7 +71,8 @@ def test_the_plan_says_object_by_object_what_is_granted(site: Site, browser: Bro
     text = text_of(browser, paste(browser, whop_key(site)))
 
     table = text[text.index("Permissions on Whop, by what needs them") :]
-    for word in ("People", "Opportunities", "member:email:read", "Granted", "access_pass:basic:read"):
+    words = ("People", "Opportunities", "Tasks", "member:email:read", "Granted", "access_pass:basic:read")
+    for word in (*words, "payment:dispute:read"):
         assert word in table
     assert "Missing" not in text
 

@@ -90,5 +90,5 @@ def _unseen(company: str) -> ReconnectError:
     return ReconnectError(
         f"Whop shows nothing of {company} any more: it was switched off, or our access to it was withdrawn.",
         code="whop_unseen",
-        remedy="Look at the company in the Whop dashboard; when it is there, connect it again.",
+        remedy="Look at the company in the Whop dashboard; when it is back, syncs go on by themselves.",
     )

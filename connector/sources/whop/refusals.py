@@ -50,7 +50,7 @@ def lacking(permission: str) -> ReconnectError:
     return ReconnectError(
         f"The Whop API key lacks the permission {permission}.",
         code="whop_scope",
-        remedy=f"Give the key the permission {permission} in the Whop dashboard, then resume.",
+        remedy=f"Give the key the permission {permission} in the Whop dashboard; syncs go on by themselves.",
     )
 
 
