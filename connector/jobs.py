@@ -13,6 +13,7 @@ import structlog
 from connector import bootstrap
 from connector.errors import TryLaterError
 from connector.sync import (
+    alerting,
     connecting,
     crm_access,
     deciding,
@@ -97,6 +98,11 @@ def look_for_access() -> None:
     """Try connections whose access to the source ended and may have come back."""
     parts = _parts()
     keys.look_at_lost(parts.tools, parts.desk.asked)
+
+
+def alert() -> None:
+    """Find what began to be wrong and what is over, and tell whoever wants to know."""
+    alerting.look(_parts().alerts)
 
 
 def look_after_webhooks() -> None:

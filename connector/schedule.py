@@ -34,6 +34,7 @@ TICKS: Sequence[Tick] = (
     Tick("drain", "webhooks", 2),
     Tick("tidy", "webhooks", 60),
     # Not among the webhooks themselves: it waits for Whop, and they wait for nobody.
+    Tick("alert", "incremental", 30),
     Tick("look_after_comparisons", "incremental", 20),
     Tick("look_after_webhooks", "incremental", 30),
     Tick("look_for_access", "incremental", 120),

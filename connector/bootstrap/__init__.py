@@ -14,7 +14,7 @@ from pathlib import Path
 from redis import Redis
 
 from connector import __version__, budget, config, jobqueue, logs
-from connector.bootstrap import crm
+from connector.bootstrap import alerting, crm
 from connector.bootstrap.crm_openers import CrmOpeners
 from connector.budget import BRISK, Budgets, Terms
 from connector.cache import Cache
@@ -38,6 +38,7 @@ from connector.sources.whop.vocabulary import NewWords
 from connector.store.connections import Connection
 from connector.store.db import Database, in_transaction
 from connector.sync import mirror, tokens
+from connector.sync.alerting import AlertDesk
 from connector.sync.connecting import Desk
 from connector.sync.crm_access import CrmDesk
 from connector.sync.hooking import HookDesk
@@ -70,6 +71,7 @@ class Parts:
     desk: Desk
     crm_desk: CrmDesk
     hooks: HookDesk
+    alerts: AlertDesk
 
     def check_crm_key(self, origin: str, key: str) -> CrmKey:
         """What a key opens at the server behind this address, and what it may not do of what is needed."""
@@ -154,9 +156,9 @@ def build(
     bell = jobqueue.QuickBell(settings.redis_url)
     crm_desk = crm.desk(settings, crm_sessions.keeper, partial(mirror.ring, tools))
     hooks = _hook_desk(settings, database, vault, openers)
-    return Parts(
-        settings, database, redis, bell, budgets, vault, door, loaded, openers, tools, desk, crm_desk, hooks
-    )
+    told = alerting.desk(settings, database, vault, door, clock)
+    lower = (settings, database, redis, bell, budgets, vault, door, loaded)
+    return Parts(*lower, openers, tools, desk, crm_desk, hooks, told)
 
 
 def _every(settings: Settings) -> timedelta | None:

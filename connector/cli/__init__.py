@@ -10,6 +10,7 @@ from __future__ import annotations
 from flask import Flask
 
 from connector.cli.admin import COMMANDS as ADMIN
+from connector.cli.alerts import COMMANDS as ALERTS
 from connector.cli.benches import COMMANDS as BENCHES
 from connector.cli.connections import COMMANDS as CONNECTIONS
 from connector.cli.demo import COMMANDS as DEMO
@@ -29,6 +30,7 @@ def create_command_app() -> Flask:
     app = Flask("connector")
     for commands in (
         ADMIN,
+        ALERTS,
         BENCHES,
         CONNECTIONS,
         DEMO,

@@ -59,6 +59,7 @@ ACCESS = "Who may sign in"
 WHOP = "Whop"
 SYNC = "Syncing"
 NETWORK = "Calls to other services"
+ALERTS = "Alerts by e-mail"
 RUNNING = "Running"
 
 
@@ -203,6 +204,28 @@ class Settings:
         kinds.seconds(300),
         "How long a service may be silent before its answer is given up.",
         default="30",
+    )
+    smtp_host: str = _setting(
+        ALERTS,
+        kinds.text(),
+        "The mail server that alerts are sent by. Without it they go by webhook only.",
+        example="smtp.example.com",
+    )
+    smtp_port: int = _setting(ALERTS, kinds.whole(1, 65535), "Its port.", default="587")
+    smtp_security: str = _setting(
+        ALERTS,
+        kinds.one_of("starttls", "tls", "none"),
+        "How the connection to it is encrypted: from its second word on (587), from the start (465), or not "
+        "at all, for a server on this machine.",
+        default="starttls",
+    )
+    smtp_username: str = _setting(ALERTS, kinds.text(), "The name to sign in to it with, if it asks for one.")
+    smtp_password: str = _setting(ALERTS, kinds.text(), "The password to it.", secret=True)
+    smtp_from: str = _setting(
+        ALERTS,
+        kinds.text(),
+        "The address that alerts come from. Left empty, it is connector@ and the host of PUBLIC_URL.",
+        example="connector@example.com",
     )
     web_port: int = _setting(
         RUNNING, kinds.whole(1, 65535), "The port the web pages are served on.", default="8080"

@@ -130,6 +130,18 @@ def last_complete(session: Session, workspace_id: str, connection_id: str) -> Ru
     return None if row is None else Run(**row._mapping)
 
 
+def latest_syncs(session: Session, workspace_id: str, connection_id: str, limit: int = 10) -> list[Run]:
+    """The connection's newest runs that were asked for, newest first: those of events, of which there are
+    many, are left out."""
+    query = select(sync_run).where(
+        sync_run.c.connection_id == connection_id,
+        sync_run.c.workspace_id == workspace_id,
+        sync_run.c.type.in_(("full", "incremental", "repair")),
+    )
+    rows = session.execute(query.order_by(sync_run.c.number.desc()).limit(limit))
+    return [Run(**row._mapping) for row in rows]
+
+
 def run_ids(session: Session, workspace_id: str, numbers: Sequence[int]) -> dict[int, str]:
     """Number → id of these runs of the workspace."""
     query = select(sync_run.c.number, sync_run.c.id).where(

@@ -11,6 +11,7 @@ from connector.web import (
     error_registry,
     shell,
     standing,
+    views_alerts,
     views_connections,
     views_crm,
     views_disconnect,
@@ -34,6 +35,7 @@ def install(app: Flask) -> None:
     shell.install(app)
     app.register_blueprint(blueprint)
     listed = (
+        views_alerts,
         views_reconcile,
         views_runs,
         views_retry,

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from connector import store
+from connector.core.alerting import Condition, Kind
 from connector.core.outcomes import Result
 from connector.core.plan import Choice, Decision
 from connector.core.reconciling import Cause, Difference
@@ -22,6 +23,7 @@ from connector.core.sales import Sale
 from connector.errors import ConnectorError, RecordError
 from connector.store import (
     admins,
+    alerts,
     audit,
     checkpoints,
     connections,
@@ -51,6 +53,7 @@ from connector.store import (
     silence,
     workspaces,
 )
+from connector.store.alerts import NewMessage
 from connector.store.audit import NewEvent
 from connector.store.checkpoints import Covered
 from connector.store.crm_grants import CrmGrant
@@ -283,6 +286,21 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "removals.ids": lambda s, w, a: list(removals.ids(s, members_of(w, a))),
     "removals.shared": lambda s, w, a: removals.shared(s, members_of(w, a, "another"), ["crm-of-a"]),
     "removals.settle": lambda s, w, a: removals.settle(s, w, "drain-1", [{"of_link": a.held_id, **GONE}]),
+    "alerts.settings": lambda s, w, _: alerts.settings(s, w).recipients,
+    "alerts.keep_settings": lambda s, w, _: alerts.keep_settings(s, w, recipients=["x"]),
+    "alerts.open_incidents": lambda s, w, _: alerts.open_incidents(s, w),
+    "alerts.open_": lambda s, w, _: alerts.open_(s, w, [WRONG._replace(subject="new")], NOW),
+    "alerts.see": lambda s, w, _: alerts.see(s, w, [WRONG.key], NOW + MINUTE),
+    "alerts.clear": lambda s, w, _: len(alerts.clear(s, w, [WRONG.key], NOW)),
+    "alerts.add": lambda s, w, _: alerts.add(s, w, [NewMessage(1, "cleared", "email", "x", "x")], NOW),
+    "alerts.told": lambda s, w, _: alerts.told(s, w, [1]),
+    "alerts.drop": lambda s, w, _: alerts.drop(s, w, [1]),
+    "alerts.claim": lambda s, w, _: alerts.claim(
+        s, replace(alerts.due(s, NOW)[0], workspace_id=w), NOW + MINUTE
+    ),
+    "alerts.settle": lambda s, w, _: alerts.settle(s, w, 1, state="failed"),
+    "alerts.page": lambda s, w, _: alerts.page(s, w).items,
+    "alerts.prune": lambda s, w, _: alerts.prune(s, w, NOW + MINUTE),
     "reconciliations.get": lambda s, w, _: reconciliations.get(s, w, "comparison-of-a"),
     "reconciliations.mark_repaired": lambda s, w, _: reconciliations.mark_repaired(
         s, w, "comparison-of-a", "run"
@@ -327,6 +345,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     ),
     "sales.differing": lambda s, w, a: int(not sales.differing(s, w, a.home.connection_id, [PAID])),
     "sales.unsettled": lambda s, w, a: sales.unsettled(s, w, a.home.connection_id),
+    "overview.latest_syncs": lambda s, w, a: overview.latest_syncs(s, w, a.home.connection_id),
     "overview.active_of": lambda s, w, a: overview.active_of(s, w, a.home.connection_id),
     "overview.ever_synced": lambda s, w, a: overview.ever_synced(s, w, a.home.connection_id),
 }
@@ -384,6 +403,7 @@ EXEMPT = {
     "silence.missed": "counts for the very run that it is given, which names its workspace",
     "drains.waiting": "passes on the ids of connections whose events wait, over all workspaces",
     "registrations.due": "passes on the ids of connections whose webhook is to be looked after",
+    "alerts.due": "passes on what is to be sent, over all workspaces, to whoever sends it",
     "reconciliations.start": "only adds; the new row names its workspace",
     "reconciliations.lease": "for jobs, whose arguments are ids",
     "reconciliations.by_id": "for jobs, whose arguments are ids",
@@ -418,6 +438,18 @@ DIFFERENT = Difference(
 LEFT = NewNote("rule-of-a", "pay-of-a", "note", "note-of-a", 1)
 AT_ONCE: dict[str, Any] = {"owner": "x", "now": NOW, "until": NOW + MINUTE}
 VISITOR = Visitor("operator-1", "browser-1")
+
+
+WRONG = Condition(Kind.EVENTS_PARKED, "of-a", "of-a", "of-a", "/of-a")
+
+
+def add_alerts(session: Session) -> None:
+    """An incident that was told by e-mail and is about to be by webhook, a test, and who is told."""
+    alerts.keep_settings(session, "workspace-of-a", recipients=["of-a"])
+    alerts.open_(session, "workspace-of-a", [WRONG], NOW)
+    told = [NewMessage(1, "opened", way, "of-a", "of-a") for way in ("email", "webhook")]
+    alerts.add(session, "workspace-of-a", [*told, NewMessage(None, "test", "email", "of-a", "of-a")], NOW)
+    alerts.settle(session, "workspace-of-a", 1, state="sent")
 
 
 def a_plan(workspace_id: str) -> Plan:
@@ -645,6 +677,7 @@ def workspace_a(database: Database) -> World:
         drains.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "drain-1"})
         registrations.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "hooks-1"})
         add_people(session)
+        add_alerts(session)
         add_comparison(session, link.id or 0)
         waiting, decided = add_reviews(session, home)
     share_person(database, replace(home, connection_id="idle-connection"))

@@ -189,6 +189,8 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         "notes": "leave",
         "dialect": "v1",
         "record": "mem_1",
+        **dict.fromkeys(("recipients", "told", "webhook"), ""),
+        "hours": "8",
     }
 
 

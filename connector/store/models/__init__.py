@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from connector.store.db import metadata
 from connector.store.models.access import audit_event, operator, sign_in_link, web_session
+from connector.store.models.alerts import alert_message, alert_settings, incident
 from connector.store.models.crm import connection, pending_authorization, workspace
 from connector.store.models.events import (
     drain,
@@ -26,6 +27,8 @@ from connector.store.models.sign_in import admin, crm_grant, crm_registration, c
 
 __all__ = [
     "admin",
+    "alert_message",
+    "alert_settings",
     "audit_event",
     "checkpoint",
     "connection",
@@ -35,6 +38,7 @@ __all__ = [
     "difference",
     "drain",
     "event_inbox",
+    "incident",
     "link",
     "metadata",
     "missed_delivery",

@@ -1,0 +1,232 @@
+"""Telling people what is wrong: incidents are found, kept, told once when they begin and once when they end.
+
+A look compares how everything stands with the open incidents, and writes what follows in one transaction,
+messages included. Sending comes after the commit: each message is claimed, sent, and settled, so a worker
+that dies between may have one sent again, and none is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import structlog
+
+from connector.core.alerting import Thresholds, changes, conditions, waits
+from connector.errors import ConnectorError, RefusedError, TryLaterError, VaultError
+from connector.ports import Clock
+from connector.store import admins, alerts, workspaces
+from connector.store.alerts import AlertSettings, Incident, Message, NewMessage
+from connector.store.db import Database, Session
+from connector.sync import alert_facts
+from connector.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+_CLAIM: Final = timedelta(minutes=5)
+_KEPT: Final = timedelta(days=90)
+
+
+class Mail(Protocol):
+    """Sends e-mail."""
+
+    def send(self, recipients: Sequence[str], subject: str, text: str) -> None:
+        """Raises TryLaterError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDesk:
+    """What is told with. ``mail`` is None where the operator named no mail server; ``post`` sends a message
+    to the address of a webhook and gives the status of the answer."""
+
+    database: Database
+    vault: Vault
+    clock: Clock
+    mail: Mail | None
+    post: Callable[[str, dict[str, str]], int]
+    public_url: str
+
+
+# --- looking
+
+
+def look(desk: AlertDesk) -> None:
+    """Find what began and what is over in every workspace, then send what is due."""
+    with desk.database.reading() as session:
+        ids = [one.id for one in workspaces.every(session)]
+    for workspace_id in ids:
+        _look_at(desk, workspace_id)
+    send_due(desk)
+
+
+def _look_at(desk: AlertDesk, workspace_id: str) -> None:
+    now = desk.clock()
+    with desk.database.reading() as session:  # the long part keeps no writer waiting
+        wanted = alerts.settings(session, workspace_id)
+        facts = alert_facts.gather(session, workspace_id, now)
+    wrong = conditions(facts, Thresholds.of(wanted.thresholds), now)
+    with desk.database.transaction() as session:
+        opened = {one.key: one.seen_at for one in alerts.open_incidents(session, workspace_id)}
+        change = changes(wrong, opened, now)
+        alerts.open_(session, workspace_id, change.opened, now)
+        alerts.see(session, workspace_id, change.seen, now)
+        over = alerts.clear(session, workspace_id, change.cleared, now)
+        _tell_of_the_end(session, workspace_id, over, now)
+        _tell_of_the_rest(desk, session, wanted, now)
+        alerts.prune(session, workspace_id, now - _KEPT)
+
+
+def _tell_of_the_end(session: Session, workspace_id: str, over: list[int], now: datetime) -> None:
+    """To whoever was told of the beginning."""
+    alerts.drop(session, workspace_id, over)
+    told = [
+        NewMessage(one.incident_id, "cleared", one.channel, f"Over: {one.title}", "It is well again.")
+        for one in alerts.told(session, workspace_id, over)
+    ]
+    alerts.add(session, workspace_id, told, now)
+
+
+def _tell_of_the_rest(desk: AlertDesk, session: Session, wanted: AlertSettings, now: datetime) -> None:
+    """Of every incident that is open. Each is told once: what began while alerts were muted comes later."""
+    if wanted.muted_until is not None and wanted.muted_until > now:
+        return
+    open_ = [one for one in alerts.open_incidents(session, wanted.workspace_id) if one.kind not in wanted.off]
+    told = [_opened(desk, one, to) for one in open_ for to in channels(desk, session, wanted)]
+    alerts.add(session, wanted.workspace_id, told, now)
+
+
+def _opened(desk: AlertDesk, one: Incident, channel: str) -> NewMessage:
+    return NewMessage(one.id, "opened", channel, one.title, f"{one.text}\n{desk.public_url}{one.path}")
+
+
+def channels(desk: AlertDesk, session: Session, wanted: AlertSettings) -> list[str]:
+    """The ways that lead to somebody."""
+    by_mail = desk.mail is not None and recipients(session, wanted)
+    return [*(["email"] if by_mail else []), *(["webhook"] if wanted.webhook_sealed else [])]
+
+
+def recipients(session: Session, wanted: AlertSettings) -> list[str]:
+    """Those who were named, else everybody who signed in with the CRM and may still."""
+    if wanted.recipients is not None:
+        return wanted.recipients
+    people = admins.of_workspace(session, wanted.workspace_id)
+    return sorted({one.email for one in people if one.email and one.removed_at is None})
+
+
+# --- sending
+
+
+def send_due(desk: AlertDesk) -> None:
+    """Send what waits."""
+    with desk.database.reading() as session:
+        found = alerts.due(session, desk.clock())
+    for one in found:
+        _send(desk, one)
+
+
+def _send(desk: AlertDesk, one: Message) -> str:
+    """What stood in the way; empty: it is sent, or another worker has it."""
+    with desk.database.transaction() as session:
+        if not alerts.claim(session, one, desk.clock() + _CLAIM):
+            return ""
+        wanted = alerts.settings(session, one.workspace_id)
+        to = recipients(session, wanted)
+    try:
+        _hand_over(desk, one, wanted, to)
+    except (ConnectorError, VaultError) as error:
+        log.warning("an alert was not sent", channel=one.channel, code=error.code)
+        _put_off(desk, one, error)
+        return _words(error)
+    with desk.database.transaction() as session:
+        alerts.settle(session, one.workspace_id, one.id, state="sent", sent_at=desk.clock(), error=None)
+    return ""
+
+
+def _hand_over(desk: AlertDesk, one: Message, wanted: AlertSettings, to: Sequence[str]) -> None:
+    if one.channel == "email":
+        if desk.mail is None or not to:
+            raise RefusedError("There is no mail server, or nobody to send to.", code="no_alert_channel")
+        desk.mail.send(to, one.title, one.text)
+        return
+    if wanted.webhook_sealed is None:
+        raise RefusedError("The webhook was taken away.", code="no_alert_channel")
+    address = desk.vault.open(wanted.webhook_sealed, bound_to=binding(one.workspace_id))
+    status = desk.post(address, {"text": f"*{_slack(one.title)}*\n{_slack(one.text)}"})
+    if not 200 <= status < 300:
+        raise TryLaterError(f"The webhook answered {status}.", code="alert_webhook")
+
+
+def _slack(text: str) -> str:
+    """Slack takes these three for markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _put_off(desk: AlertDesk, one: Message, error: ConnectorError) -> None:
+    tries = one.tries + 1
+    wait = waits(tries) if isinstance(error, TryLaterError) and one.what != "test" else None
+    changed = {"tries": tries, "error": _words(error)}
+    changed |= {"state": "failed"} if wait is None else {"due_at": desk.clock() + wait}
+    with desk.database.transaction() as session:
+        alerts.settle(session, one.workspace_id, one.id, **changed)
+
+
+def _words(error: ConnectorError) -> str:
+    """Words of our own only: those of others may show the address, which is a secret."""
+    own = error.code in ("smtp", "alert_webhook", "no_alert_channel")
+    return str(error) if own else f"It could not be reached ({error.code})."
+
+
+# --- how somebody wants to be told
+
+
+def test(desk: AlertDesk, workspace_id: str) -> dict[str, str]:
+    """Send a message on every way now: way → what stood in its way, or nothing.
+
+    Raises RefusedError where there is none.
+    """
+    now = desk.clock()
+    with desk.database.transaction() as session:
+        to = channels(desk, session, alerts.settings(session, workspace_id))
+        text = f"If you read this, alerts of this connector reach you.\n{desk.public_url}/alerts"
+        alerts.add(
+            session,
+            workspace_id,
+            [NewMessage(None, "test", one, "A test of your alerts", text) for one in to],
+            now,
+        )
+        made = [one for one in alerts.page(session, workspace_id, limit=4).items if one.what == "test"]
+    if not to:
+        raise RefusedError(
+            "There is nobody to tell.",
+            code="no_alert_channel",
+            remedy="Enter a webhook, or recipients where the operator has named a mail server.",
+        )
+    return {one.channel: _send(desk, one) for one in made if one.state == "waiting"}
+
+
+def set_webhook(
+    desk: AlertDesk, workspace_id: str, address: str | None, check: Callable[[str], None]
+) -> None:
+    """Keep the sealed address of a webhook; None takes it away. ``check`` raises AddressError."""
+    sealed = None
+    if address:
+        check(address)
+        sealed = desk.vault.seal(address, bound_to=binding(workspace_id))
+    with desk.database.transaction() as session:
+        alerts.keep_settings(session, workspace_id, webhook_sealed=sealed)
+
+
+def mute(desk: AlertDesk, workspace_id: str, hours: int) -> datetime | None:
+    """Send nothing for so long; 0: send again."""
+    until = desk.clock() + timedelta(hours=hours) if hours else None
+    with desk.database.transaction() as session:
+        alerts.keep_settings(session, workspace_id, muted_until=until)
+    return until
+
+
+def binding(workspace_id: str) -> str:
+    """What a sealed address belongs to."""
+    return f"alert-webhook:{workspace_id}"

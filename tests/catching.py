@@ -1,0 +1,107 @@
+"""A mail server and a webhook that keep what they are given."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_string, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, cast
+
+import orjson
+
+
+class _Smtp(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        catcher = cast("MailCatcher", self.server)
+        self._say("220 catcher")
+        while line := self.rfile.readline().decode().strip():
+            word = line.split()[0].upper()
+            if word == "QUIT":
+                self._say("221 bye")
+                return
+            if word == "RCPT" and catcher.refuses:
+                self._say("550 no such mailbox")
+            elif word == "DATA":
+                self._say("354 go on")
+                catcher.take(self._data())
+                self._say("250 kept")
+            else:
+                self._say("250 fine")
+
+    def _data(self) -> str:
+        lines = []
+        while (line := self.rfile.readline().decode().rstrip("\r\n")) != ".":
+            lines.append(line)
+        return "\n".join(lines)
+
+    def _say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+
+class MailCatcher(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Smtp)
+        self.caught: list[EmailMessage] = []
+        self.refuses = False
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def take(self, text: str) -> None:
+        self.caught.append(cast("EmailMessage", message_from_string(text, policy=policy.default)))
+
+
+class _Hook(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        catcher = cast("HookCatcher", self.server)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if catcher.status == 200:
+            catcher.caught.append(orjson.loads(body))
+        self.send_response(catcher.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the test's output clean."""
+
+
+class HookCatcher(HTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Hook)
+        self.caught: list[dict[str, str]] = []
+        self.status = 200
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/services/T0/B0/very-secret"
+
+
+@contextmanager
+def mail_caught() -> Iterator[MailCatcher]:
+    with MailCatcher() as server, _serving(server):
+        yield server
+
+
+@contextmanager
+def hooks_caught() -> Iterator[HookCatcher]:
+    with HookCatcher() as server, _serving(server):
+        yield server
+
+
+@contextmanager
+def _serving(server: socketserver.BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
