@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from flask import current_app, url_for
 
-from connector.store import connections, overview, reviews
+from connector.core.reconciling import TARGET, share
+from connector.store import connections, overview, reconciliations, reviews
 from connector.store.connections import Connection
 from connector.store.db import Session
 from connector.store.overview import Health
+from connector.store.reconciliations import Reconciliation
 from connector.store.runs import Run
 from connector.store.workspaces import Workspace
 from connector.sync.waiting import side_in_trouble
@@ -33,6 +35,7 @@ class Standing(NamedTuple):
     active: Run | None
     pace: Pace | None = None
     listening: Listening | None = None
+    report: Reconciliation | None = None
 
     @property
     def hearing(self) -> present.Status | None:
@@ -94,6 +97,7 @@ def of_workspace(session: Session, workspace_id: str, now: datetime | None = Non
             replace(health.get(one.id, _NOTHING), review=waiting.get(one.id, 0)),
             active.get(one.id),
             listening=listening.of(session, one, now) if now is not None else None,
+            report=reconciliations.latest(session, workspace_id, one.id) if now is not None else None,
         )
         for one in connections.of_workspace(session, workspace_id)
     ]
@@ -107,6 +111,7 @@ def needs(workspace: Workspace, found: Sequence[Standing], latest: Sequence[Run]
         *_lost(found),
         *_stopped(found, latest),
         *_unheard(found),
+        *_out_of_step(found),
         *_failing(found, latest),
         *_undecided(found),
     ]
@@ -154,6 +159,16 @@ def _unheard(found: Sequence[Standing]) -> Iterator[Need]:
             yield Need(
                 trouble.tone, shape, f"{one.title}: {_small(trouble.title)}", trouble.text, link, "Look at it"
             )
+
+
+def _out_of_step(found: Sequence[Standing]) -> Iterator[Need]:
+    for one in found:
+        rate = share(one.report.counts) if one.report else None
+        if one.usable and one.report and rate is not None and rate < TARGET:
+            title = f"{one.title}: {present.in_step(rate)} in step"
+            text = "The latest comparison found records in Twenty that are not what Whop says."
+            link = url_for("reconcile.show", comparison_id=one.report.id)
+            yield Need("warn", "partial", title, text, link, "Look at them")
 
 
 def _small(title: str) -> str:

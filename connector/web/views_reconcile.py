@@ -165,18 +165,11 @@ def _wanted() -> DifferenceFilter:
 def _words() -> dict[str, Any]:
     return {
         "statuses": _STATUS,
-        "rate_of": lambda one: _rate(share(one.counts)),
+        "rate_of": lambda one: present.in_step(share(one.counts)),
         "is_low": lambda one: (share(one.counts) or 1) < TARGET,
         "count": lambda one, standing: count(one.counts, Standing(standing)),
         "repairable": tuple(cause.value for cause in REPAIRABLE),
     }
-
-
-def _rate(rate: float | None) -> str:
-    """Never rounded up to everything."""
-    if rate is None:
-        return ""
-    return "100 %" if rate == 1 else f"{int(rate * 10_000) / 100:.2f} %"
 
 
 def _shown(one: Kept, value: Any) -> str:

@@ -17,8 +17,10 @@ from scene import Scene, Service, built, environment, total
 
 from connector import jobs, schedule
 from connector.cli.worker import work
+from connector.core.reconciling import Standing, count
 from connector.jobqueue import QUEUES, RqBell, connect
-from connector.sync import mirror
+from connector.store import alerts, connections, reconciliations
+from connector.sync import mirror, reconciling
 
 Burst = Callable[[], None]
 
@@ -169,3 +171,33 @@ def test_the_scheduler_outlives_a_queue_that_does_not_answer() -> None:
     schedule.run(bell, stop, monotonic=stop.monotonic)
 
     assert len(bell.rung) == len(schedule.TICKS)
+
+
+def test_a_worker_brings_a_comparison_to_its_end(installed: Scene, burst: Burst) -> None:
+    installed.start()
+    burst()
+    assert installed.connection is not None
+    with installed.parts.database.reading() as session:
+        one = connections.get(session, installed.connection.workspace_id, installed.connection.id)
+    id_ = reconciling.start(installed.tools, one, why="The test", correlation_id="corr-test")
+
+    burst()
+
+    with installed.parts.database.reading() as session:
+        found = reconciliations.by_id(session, id_)
+    assert found.status == "done"
+    assert count(found.counts, Standing.DIFFERS) == 0
+
+
+def test_a_worker_that_is_rung_for_looks_for_what_is_wrong(installed: Scene, burst: Burst) -> None:
+    assert installed.connection is not None
+    workspace_id = installed.connection.workspace_id
+    with installed.parts.database.transaction() as session:
+        connections.mark(session, workspace_id, installed.connection.id, "expired")
+    installed.tools.queue.ring("alert", "incremental")
+
+    burst()
+
+    with installed.parts.database.reading() as session:
+        (one,) = alerts.open_incidents(session, workspace_id)
+    assert one.kind == "access_lost"

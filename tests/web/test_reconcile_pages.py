@@ -131,3 +131,21 @@ def test_a_repair_is_a_sync_of_just_these_records(console: Desk) -> None:
         run = runs.get(session, console.workspace.id, run_id)
     assert (run.type, run.checkpoint) == ("repair", {"refs": {"membership": ["mem_1", "mem_2"]}})
     assert "see what it did" in console.page(f"/reconcile/{id_}")
+
+
+def test_a_company_that_is_out_of_step_needs_somebody(console: Desk) -> None:
+    assert "% in step" not in needs_of(console)
+    id_ = a_report(console)
+
+    assert "99.89 % in step" in needs_of(console)
+    assert f"/reconcile/{id_}" in needs_of(console)
+
+
+def test_a_company_that_is_in_step_needs_nobody(console: Desk) -> None:
+    a_report(console, [], {"person": {"match": 7}})
+
+    assert "% in step" not in console.page("/")
+
+
+def needs_of(console: Desk) -> str:
+    return console.page("/").partition("<h2")[2]
