@@ -73,6 +73,7 @@ def missed(session: Session, run: Run) -> int | None:
             sync_log_entry.c.run == run.number,
             sync_log_entry.c.workspace_id == run.workspace_id,
             sync_log_entry.c.result.in_(("created", "updated")),
+            sync_log_entry.c.drift.is_(None),  # that was changed in the CRM, of which no event tells
             link.c.connection_id == run.connection_id,
             link.c.source_updated_at.is_(None),
         )
@@ -101,6 +102,7 @@ def _silent(
             sync_log_entry.c.run.in_(numbers),
             sync_log_entry.c.workspace_id == workspace_id,
             sync_log_entry.c.result.in_(("created", "updated")),
+            sync_log_entry.c.drift.is_(None),  # that was changed in the CRM, of which no event tells
         )
         .order_by(sync_log_entry.c.id.desc())
         .limit(_ENTRIES)

@@ -1,4 +1,4 @@
-"""What people changed in the CRM, seen by every complete pass although nothing changed at the source.
+"""What people changed in the CRM, seen by every pass over the records although nothing changed at the source.
 
 A record that is in step by its link is not read. Its time in the CRM is, thousands in one request, and only
 one that moved since it was last compared goes the whole way: there each field's owner decides.
@@ -7,10 +7,14 @@ one that moved since it was last compared goes the whole way: there each field's
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from connector.core.mapping import Mapping
 from connector.core.plan import Action, is_as_left
 from connector.sync.scope import Item, Scope
+
+_PASSES: Final = ("full", "incremental", "repair")
+"""An event says that the source changed; of what people do in the CRM it knows nothing."""
 
 
 def reconsider(scope: Scope, mapping: Mapping, items: Sequence[Item]) -> None:
@@ -19,7 +23,7 @@ def reconsider(scope: Scope, mapping: Mapping, items: Sequence[Item]) -> None:
     Whoever takes single records again doubts them, so a repair looks at each.
     """
     sure = [item for item in items if item.quick and item.plan and item.plan.action is Action.NOTHING]
-    if not sure or scope.run.type not in ("full", "repair"):
+    if not sure or scope.run.type not in _PASSES:
         return
     moved = sure if scope.run.type == "repair" else _moved(scope, mapping, sure)
     for item in moved:

@@ -9,9 +9,10 @@ from scene import Json, Scene
 from test_full_sync import a_member_with_email, a_membership, forget_requests, writes
 from test_recognising import destroy, trash
 
+from connector.store import hooks, silence
 from connector.store.links import Claimed
 from connector.store.removals import after
-from connector.sync import steering
+from connector.sync import onboarding, steering
 
 
 @pytest.fixture
@@ -44,6 +45,37 @@ def test_an_edit_of_a_field_that_whop_owns_is_put_back_and_counted(synced: Scene
     assert (entry.result, entry.reason, entry.drift) == ("updated", "put_back", ["whopMembershipStatus"])
     assert entry.before == {"whopMembershipStatus": "CANCELLED"}
     assert run.drift == 1
+
+
+def test_an_incremental_sync_puts_it_back_too(synced: Scene) -> None:
+    membership = edited_deal(synced)
+
+    assert synced.connection is not None
+    id_ = onboarding.start_sync(
+        synced.tools, synced.connection, "incremental", why="The test", correlation_id="corr-test"
+    )
+    run = synced.go_on(id_)
+
+    assert synced.told(run, membership["id"]).drift == ["whopMembershipStatus"]
+    assert run.drift == 1
+
+
+def test_what_is_put_back_is_nothing_that_a_webhook_missed(synced: Scene) -> None:
+    assert synced.workspace is not None
+    assert synced.connection is not None
+    ids, now = (synced.workspace.id, synced.connection.id), synced.clock()
+    with synced.parts.database.transaction() as session:
+        hooks.add_secret(session, hooks.HookSecret("secret", *ids, "standard", "sealed", now))
+    synced.clock.advance(3600)
+    synced.sync()
+    member = a_member_with_email(synced)
+    edit(synced, "person", synced.person_of(member["id"])["id"], whopUsername="somebody-else")
+    synced.clock.advance(3600)
+
+    run = synced.sync()
+
+    with synced.parts.database.reading() as session:
+        assert (run.drift, silence.missed(session, run)) == (1, 0)
 
 
 def test_the_pass_after_has_nothing_to_put_back(synced: Scene) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -125,6 +126,18 @@ def test_a_record_of_which_an_event_waits_is_counted_apart(synced: Scene) -> Non
     one = compared(synced)
 
     assert (count(one.counts, Standing.IN_FLIGHT), told(synced, one)) == (1, [])
+
+
+@on_sqlite
+@pytest.mark.parametrize(("age", "in_flight"), [(60, 1), (600, 0)])
+def test_what_changed_a_moment_ago_is_counted_apart(synced: Scene, age: float, in_flight: int) -> None:
+    membership = a_membership(synced, status="active")
+    at = (synced.clock() - timedelta(seconds=age)).isoformat(timespec="milliseconds")
+    synced.change("memberships", membership["id"], status="canceled", updated_at=at.replace("+00:00", "Z"))
+
+    one = compared(synced)
+
+    assert (count(one.counts, Standing.IN_FLIGHT), bool(told(synced, one))) == (in_flight, not in_flight)
 
 
 def an_event_waits(scene: Scene, membership_id: str) -> None:
