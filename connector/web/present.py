@@ -162,13 +162,6 @@ def _two(most: int, unit: str, rest: int, small: str) -> str:
     return f"{most:,} {unit} {rest} {small}" if rest else f"{most:,} {unit}"
 
 
-def in_step(rate: float | None) -> str:
-    """A share of records in step, never rounded up to all of them; nothing where there are none."""
-    if rate is None:
-        return ""
-    return "100 %" if rate == 1 else f"{int(rate * 10_000) / 100:.2f} %"
-
-
 def plural(count: int, one: str, many: str = "") -> str:
     """A number with its noun."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -18,7 +18,7 @@ from connector.store.reconciliations import Reconciliation
 from connector.store.runs import Run
 from connector.store.workspaces import Workspace
 from connector.sync.waiting import side_in_trouble
-from connector.web import error_registry, listening, present
+from connector.web import error_registry, listening, present, shares
 from connector.web.listening import Listening
 from connector.web.pace import Pace
 
@@ -165,7 +165,7 @@ def _out_of_step(found: Sequence[Standing]) -> Iterator[Need]:
     for one in found:
         rate = share(one.report.counts) if one.report else None
         if one.usable and one.report and rate is not None and rate < TARGET:
-            title = f"{one.title}: {present.in_step(rate)} in step"
+            title = f"{one.title}: {shares.in_step(rate)} in step"
             text = "The latest comparison found records in Twenty that are not what Whop says."
             link = url_for("reconcile.show", comparison_id=one.report.id)
             yield Need("warn", "partial", title, text, link, "Look at them")

@@ -17,7 +17,7 @@ from connector.store.differences import DifferenceFilter, Kept
 from connector.store.paging import Place
 from connector.store.reconciliations import Reconciliation
 from connector.sync import reconciling
-from connector.web import access, downloads, error_registry, filters, present, shell
+from connector.web import access, downloads, error_registry, filters, present, shares, shell
 from connector.web.crm_links import CrmLinks
 from connector.web.present import Status
 from connector.web.views_connections import by_hand, found_or_404
@@ -165,7 +165,7 @@ def _wanted() -> DifferenceFilter:
 def _words() -> dict[str, Any]:
     return {
         "statuses": _STATUS,
-        "rate_of": lambda one: present.in_step(share(one.counts)),
+        "rate_of": lambda one: shares.in_step(share(one.counts)),
         "is_low": lambda one: (share(one.counts) or 1) < TARGET,
         "count": lambda one, standing: count(one.counts, Standing(standing)),
         "repairable": tuple(cause.value for cause in REPAIRABLE),
