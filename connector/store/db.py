@@ -160,6 +160,9 @@ def _compiled(
     return compiled.string, compiled.positiontup, converters
 
 
+_LOOK_AGAIN = 0.001
+
+
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, pool_size=10)
@@ -195,4 +198,31 @@ def _switch_to_wal(connection: Any) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    if reading:
+        connection.exec_driver_sql("BEGIN")
+    else:
+        _begin_writing(connection, connection.connection.driver_connection)
+
+
+def _begin_writing(connection: Connection, driver: Any) -> None:
+    """Wait for our turn to write, as long as ``busy_timeout`` says.
+
+    SQLite itself would look again after 1, 2, 5, 10, 15, … 100 ms, and sleep through turn after turn: where a
+    worker writes all the time, a webhook is answered that much later.
+    """
+    patience = driver.execute("PRAGMA busy_timeout").fetchone()[0]
+    until = time.monotonic() + patience / 1000
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < until:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+                time.sleep(_LOOK_AGAIN)
+            else:
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # a last time; its error is ours
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={patience}")

@@ -16,6 +16,7 @@ from connector.store.models import event_inbox
 from connector.store.paging import NEWEST, Leaf, Place, from_place, leaf_of, newest_first
 
 STATES = ("pending", "done", "ignored", "parked")
+_LATELY = 5_000
 _MOST = 10_000
 """Events that one press of a button takes again."""
 
@@ -73,9 +74,10 @@ def parked_ids(session: Session, workspace_id: str, connection_id: str | None = 
 
 
 def types(session: Session, workspace_id: str) -> list[str]:
-    """The names of the events that came, for a choice of one."""
-    query = select(event_inbox.c.type).where(event_inbox.c.workspace_id == workspace_id).distinct()
-    return sorted(session.execute(query.limit(200)).scalars())
+    """The names of the events that came lately, for a choice of one."""
+    mine = select(event_inbox.c.type).where(event_inbox.c.workspace_id == workspace_id)
+    lately = mine.order_by(event_inbox.c.id.desc()).limit(_LATELY).subquery()
+    return sorted(session.execute(select(lately.c.type).distinct().limit(200)).scalars())
 
 
 def flow(session: Session, workspace_id: str, connection_id: str) -> Flow:
