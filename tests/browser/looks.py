@@ -41,7 +41,8 @@ def looks_well(person: Person, name: str, variants: Iterable[str] = VARIANTS) ->
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=colours)
         page.screenshot(path=_PICTURES / f"{name}-{variant}.png", full_page=True, animations="disabled")
-        assert found_by_axe(person) == [], variant
+        complaints = found_by_axe(person)
+        assert not complaints, (variant, complaints)
         assert page.evaluate(_OVERFLOW) <= 0, variant
 
 

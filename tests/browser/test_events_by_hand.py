@@ -19,6 +19,7 @@ PAGES = {
     "events-nothing-found": "/events?q=nobody",
     "event": "/events/{failed}",
     "event-parked": "/events/{parked}",
+    "webhooks-heard": "/connections/{connection}/webhooks",
 }
 
 
@@ -37,7 +38,8 @@ def told(installation: Installation) -> Mapping[str, InboxEvent]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_of_events_is_accessible(told: Mapping[str, InboxEvent], viewer: Person, name: str) -> None:  # noqa: F811
-    viewer.open(PAGES[name].format(**{of: event.id for of, event in told.items()}))
+    ids = {of: event.id for of, event in told.items()}
+    viewer.open(PAGES[name].format(connection=told["failed"].connection_id, **ids))
     for record in viewer.page.locator("details.rec:not([open])").all()[:1]:
         record.locator("summary").first.click()
     looks_well(viewer, name)
