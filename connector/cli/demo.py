@@ -24,7 +24,7 @@ from connector.store import runs
 from connector.store.runs import LogEntry, Run
 from connector.store.workspaces import Workspace
 
-_PORTS = {"web": 8080, "whop": 5101, "twenty": 5102}
+_PORTS = {"whop": 5101, "twenty": 5102}
 _NAME = "demo"
 _PATIENCE = 600.0  # seconds; the demo's full sync takes a few
 _STAGES = 3
@@ -38,7 +38,10 @@ Say = Callable[[str], None]
 @click.option("--data", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True)
 @click.option("--members", default=500, show_default=True, help="Invented members of the sandbox Whop.")
 @click.option("--seed", default=1, show_default=True, help="The same number gives the same people.")
-def demo(data: Path, members: int, seed: int, *, exit_when_synced: bool, fresh: bool, as_json: bool) -> None:
+@click.option("--port", default=8080, show_default=True, help="Of the pages; another one where it is taken.")
+def demo(
+    data: Path, members: int, seed: int, port: int, *, exit_when_synced: bool, fresh: bool, as_json: bool
+) -> None:
     """Sync a sandbox Whop into a sandbox Twenty, with every real part between them.
 
     Example: flask demo --exit-when-synced
@@ -49,7 +52,7 @@ def demo(data: Path, members: int, seed: int, *, exit_when_synced: bool, fresh: 
         if fresh:
             _empty(data)
         supervisor = stack.enter_context(processes.Supervisor(data / "logs", lock=lock))
-        set_up = stack.enter_context(stage.set_up(data, _PORTS))
+        set_up = stack.enter_context(stage.set_up(data, {"web": port, **_PORTS}))
         say("Starting Redis, both sandboxes, the web server, two workers and the scheduler …")
         if not supervisor.start_all(set_up.children(Size(members=members, seed=seed))):
             return
