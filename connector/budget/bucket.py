@@ -108,6 +108,7 @@ def _taken(terms: Terms, state: State, lane: Lane, cost: int, now: float) -> tup
     if is_trying := bool(wait) and may_try:
         wait = min(wait, max(0.0, state.tried_at + (state.try_after or _TRY) - now))
     if wait:
+        wait = max(wait, _BREATH)  # what is missing may be less than the clock tells apart
         return _waiting(state, lane, cost, now, wait), wait, not regular
     if is_trying:
         return _tried(state, levels, cost, now), 0.0, False

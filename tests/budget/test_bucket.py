@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from server import Server, World, terms
 
 from connector.budget import BRISK, bucket, levels
+from connector.budget.levels import Level, Owed
 from connector.ports import Lane, Limit
 
 ALWAYS = 0.0
@@ -129,6 +130,17 @@ def test_a_full_sync_keeps_its_floor_in_a_storm_of_others(stormy: list[Lane]) ->
     late = [at for at in world.sent["full"] if at > 120]
     assert len(late) >= 0.9 * 0.2 * 480 / 0.612
     assert max(b - a for a, b in pairwise(late)) < 10
+
+
+@pytest.mark.parametrize("missing", [1e-3, 1e-9, 1e-12, 1e-16])
+def test_a_debt_that_is_nearly_due_is_waited_for_no_shorter_than_the_clock_can_tell(missing: float) -> None:
+    now, spent = 1_000_000.0, terms()
+    state = replace(bucket.fresh(spent, now), told_at=now, owed={"full": Owed(1 - missing, now)})
+    state = replace(state, levels=tuple(Level(1, now) for _ in state.levels), cut_at=now)
+
+    _, wait = bucket.take(spent, state, "full", 1, now)
+
+    assert wait >= 0.001
 
 
 @settings(max_examples=20)
