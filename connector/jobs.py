@@ -17,6 +17,7 @@ from connector.sync import (
     connecting,
     crm_access,
     deciding,
+    expiring,
     hooking,
     keys,
     mirror,
@@ -79,6 +80,7 @@ def sweep() -> None:
     tools = _parts().tools
     mirror.sweep(tools)
     scheduling.sweep(tools)
+    expiring.sweep(tools)
     deciding.sweep(tools)
     replaying.wake(tools)
 

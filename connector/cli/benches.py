@@ -7,7 +7,7 @@ import sys
 import click
 
 from connector import logs
-from connector.cli import base
+from connector.cli import base, chaos
 from connector.cli.bench import crm, incremental, pages, source, sync, webhooks
 from connector.cli.bench.pages import Work
 
@@ -140,10 +140,26 @@ def webhooks_command(
         sys.exit(base.FAILED)
 
 
+@base.command("chaos")
+@click.option("--minutes", type=click.FloatRange(0.1), default=10.0, show_default=True)
+@click.option("--members", type=click.IntRange(20), default=100, show_default=True)
+@click.option("--seed", default=1, show_default=True, help="The same seed, the same misfortunes.")
+def chaos_command(minutes: float, members: int, seed: int, *, as_json: bool) -> None:
+    """Break everything that can break while members join, pay and cancel; then see that nothing was lost.
+
+    Example: flask chaos --minutes 2
+    """
+    logs.configure("CRITICAL", "auto")
+    report = chaos.run(minutes, seed, members)
+    base.show(report.document(), report.lines(), as_json=as_json)
+    if not report.met:
+        sys.exit(base.FAILED)
+
+
 bench_group.add_command(sync_command)
 bench_group.add_command(source_command)
 bench_group.add_command(incremental_command)
 bench_group.add_command(crm_command)
 bench_group.add_command(pages_command)
 bench_group.add_command(webhooks_command)
-COMMANDS = (bench_group,)
+COMMANDS = (bench_group, chaos_command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from connector.store.schedules import Schedule
 from connector.sync import connecting, leaving, modelling, onboarding, scheduling, steering
 from connector.sync.leaving import Then
 from connector.sync.steering import Leave
+from connector.sync.tools import Tools
 
 
 @click.group("connection")
@@ -141,6 +143,36 @@ def notes(connection: str, switch: str, *, as_json: bool) -> None:
     base.show(document(made), [f"Notes and tasks of {made.company_title} are {told}."], as_json=as_json)
 
 
+@base.command("pause")
+@click.argument("connection")
+def pause(connection: str, *, as_json: bool) -> None:
+    """Stop the syncs of a connection for the time being; one under way keeps its place.
+
+    Example: flask connection pause 1f0c…
+    """
+    _steer(connection, steering.pause, "is paused", as_json=as_json)
+
+
+@base.command("resume")
+@click.argument("connection")
+def resume(connection: str, *, as_json: bool) -> None:
+    """Let the syncs of a connection go on where they stopped.
+
+    Example: flask connection resume 1f0c…
+    """
+    _steer(connection, steering.resume, "goes on", as_json=as_json)
+
+
+def _steer(connection: str, act: Callable[[Tools, str, str], None], told: str, *, as_json: bool) -> None:
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace_id = connections.owner_of(session, connection)
+        act(parts.tools, workspace_id, connection)
+        with parts.database.reading() as session:
+            made = connections.get(session, workspace_id, connection)
+    base.show(document(made) | {"paused": made.paused}, [f"{made.company_title} {told}."], as_json=as_json)
+
+
 @base.command("schedule")
 @click.argument("connection")
 @click.argument("every", required=False)
@@ -197,6 +229,6 @@ def document(one: Connection) -> dict[str, Any]:
     }
 
 
-for one in (add, list_, notes, schedule, disconnect):
+for one in (add, list_, notes, schedule, pause, resume, disconnect):
     connection_group.add_command(one)
 COMMANDS = (connection_group,)

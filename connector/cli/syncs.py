@@ -15,7 +15,7 @@ from connector.cli import base
 from connector.core.outcomes import Counts, Result, sum_of
 from connector.store import connections, runs, workspaces
 from connector.store.runs import LogEntry, Run
-from connector.sync import onboarding
+from connector.sync import answering, onboarding, steering
 
 
 @click.group("sync")
@@ -89,6 +89,45 @@ def show(run: str, results: tuple[str, ...], limit: int, *, as_json: bool) -> No
     base.show(document(found) | {"entries": [entry_document(one) for one in told]}, lines, as_json=as_json)
 
 
+@base.command("cancel")
+@click.argument("run")
+def cancel(run: str, *, as_json: bool) -> None:
+    """End a run before it is through. What it has done stays; what it had left comes with the next sync.
+
+    Example: flask sync cancel 7b2e…
+    """
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace_id = runs.owner_of(session, run)
+        steering.cancel(parts.tools, workspace_id, run, who="Somebody on the machine")
+        ended = _run(parts, workspace_id, run)
+    base.show(document(ended), [line(ended)], as_json=as_json)
+
+
+@base.command("answer")
+@click.argument("run")
+@click.argument("decision", type=click.Choice(["approve", "refuse"]))
+def answer(run: str, decision: str, *, as_json: bool) -> None:
+    """Answer a sync that found more records gone from Whop than it removes without asking.
+
+    Its page shows which. Approved, each is looked for on Whop once more before anything happens to it.
+
+    Example: flask sync answer 7b2e… refuse
+    """
+    who = "somebody on the machine"
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace_id = runs.owner_of(session, run)
+        if decision == "refuse":
+            answering.refuse(parts.tools, workspace_id, run, who=who)
+            found = _run(parts, workspace_id, run)
+        else:
+            reference = logs.new_correlation_id()
+            new = answering.approve(parts.tools, workspace_id, run, who=who, correlation_id=reference)
+            found = _run(parts, workspace_id, new)
+    base.show(document(found), [line(found)], as_json=as_json)
+
+
 def document(run: Run) -> dict[str, Any]:
     """A run as data."""
     names = ("id", "number", "type", "status", "why", "counts", "drift", "unknown_choices", "error")
@@ -123,6 +162,6 @@ def entry_document(entry: LogEntry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in LogEntry.__slots__ if name != "run"}
 
 
-for one in (start, list_, show):
+for one in (start, list_, show, cancel, answer):
     sync_group.add_command(one)
 COMMANDS = (sync_group,)

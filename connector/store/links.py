@@ -190,7 +190,7 @@ _HELD = (
         link.c.workspace_id == bindparam("of_workspace"),
         link.c.claimed_by == bindparam("owner"),
     )
-    .values(claimed_by=null(), claimed_until=null())
+    .values(claimed_by=null(), claimed_until=null(), gone_at=null())
 )
 
 
@@ -222,7 +222,9 @@ def see(session: Session, workspace_id: str, link_ids: Iterable[int], run: int) 
     """Remember that the source still has these records."""
     for block in _blocks(list(link_ids)):
         session.execute(
-            update(link).where(link.c.id.in_(block), link.c.workspace_id == workspace_id).values(seen_run=run)
+            update(link)
+            .where(link.c.id.in_(block), link.c.workspace_id == workspace_id)
+            .values(seen_run=run, gone_at=None)
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, Text, func, or_, select, type_coerce
 
 from connector.core.outcomes import Result
-from connector.store.db import Session
+from connector.store.db import Session, one_of
 from connector.store.models import sync_log_entry, sync_run
 from connector.store.paging import NEWEST, Leaf, Place, from_place, leaf_of, newest_first
 from connector.store.runs import LogEntry
@@ -234,3 +234,12 @@ def refs_to_retry(
     for kind, source_id in session.execute(query):
         refs.setdefault(kind, {})[source_id] = None
     return {kind: list(ids) for kind, ids in refs.items()}
+
+
+def titles(session: Session, workspace_id: str, source_ids: Sequence[str]) -> dict[str, str]:
+    """What each of these records was called when the log told of it last."""
+    query = select(sync_log_entry.c.source_id, sync_log_entry.c.title).where(
+        one_of(session, sync_log_entry.c.source_id, source_ids),
+        sync_log_entry.c.workspace_id == workspace_id,
+    )
+    return {row[0]: row[1] for row in session.execute(query.order_by(sync_log_entry.c.id))}

@@ -19,7 +19,8 @@ from connector.store.db import Session, insert_into, many
 from connector.store.models import connection, sync_log_entry, sync_run
 from connector.store.types import UtcDateTime
 
-ACTIVE = ("queued", "running", "paused", "waiting")
+ACTIVE = ("queued", "running", "paused")
+"""What has work before it. One that waits for an answer is through; what was approved is a run of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +239,17 @@ def cancel(
     over = {"status": "cancelled", "ended_at": now, "active_key": None, "error": why}
     session.execute(
         update(sync_run)
-        .where(*_of_connection(workspace_id, connection_id), sync_run.c.status.in_(ACTIVE))
+        .where(*_of_connection(workspace_id, connection_id), sync_run.c.status.in_((*ACTIVE, "waiting")))
         .values(**over, lease_owner=None, lease_until=None)
     )
+
+
+def end(session: Session, workspace_id: str, run_id: str, now: datetime, why: dict[str, Any] | None) -> bool:
+    """Cancel one run that has work before it; False when it has none. What it has done stays."""
+    mine = (sync_run.c.id == run_id, sync_run.c.workspace_id == workspace_id, sync_run.c.status.in_(ACTIVE))
+    over = {"status": "cancelled", "ended_at": now, "active_key": None, "error": why}
+    ended = update(sync_run).where(*mine).values(**over, lease_owner=None, lease_until=None)
+    return session.execute(ended).rowcount == 1
 
 
 def overdue(session: Session, now: datetime) -> list[str]:

@@ -94,6 +94,10 @@ class Job:
         before = stages.going_on(scope)
         kept = {name: of for name, of in before.items() if name not in _OF_STAGE}
         checkpoint = {**kept, "done": [*kept.get("done", ()), stream]}
+        if whole := (reached.get("round_") or {}).get("whole"):
+            kind = stream.partition(":")[0]
+            if "cursor" not in reached["round_"]:
+                checkpoint["passed"] = {**kept.get("passed", {}), kind: whole["from"]}
         back = known.until is not None and known.until > self.tools.clock() + AHEAD
         if back:
             checkpoint["told"] = sorted({*kept.get("told", ()), "clock"})

@@ -61,7 +61,7 @@ def count(
     when it is done."""
     found = []
     for mapping in mappings:
-        scope = _scope(mapping, workspace_id, connection_id)
+        scope = scope_of(mapping, workspace_id, connection_id)
         known = list(removals.ids(session, scope))
         made = {id_ for ref, generation, id_ in known if id_ == _ours(scope, ref, generation)}
         linked = len({id_ for _, _, id_ in known})
@@ -93,7 +93,9 @@ def work(scope: Scope, until: datetime) -> bool:
         if not _concerns(scope, mapping):
             continue
         while block := _next(scope, mapping):
-            _settle_block(scope, mapping, block)
+            at = {**scope.run.checkpoint["at"], _stage(mapping): block[-1].id}
+            place = {"then": scope.run.checkpoint["then"], "at": at}
+            take_back(scope, mapping, block, _then(scope), place)
             if scope.clock() >= until:
                 return False
     return True
@@ -115,7 +117,8 @@ def _mark_of(mapping: Mapping) -> tuple[str, Any] | None:
     return gone.field, gone.value
 
 
-def _scope(mapping: Mapping, workspace_id: str, connection_id: str) -> Claimed:
+def scope_of(mapping: Mapping, workspace_id: str, connection_id: str) -> Claimed:
+    """What is claimed when records of a mapping are taken back."""
     return Claimed(workspace_id, connection_id, mapping.source, mapping.kind, mapping.object.name)
 
 
@@ -134,15 +137,17 @@ def _next(scope: Scope, mapping: Mapping) -> list[Left]:
         return removals.after(session, scope.claims(mapping), place, most)
 
 
-def _settle_block(scope: Scope, mapping: Mapping, block: Sequence[Left]) -> None:
-    """Look, decide, and carry out what one request takes; all of it is kept together."""
+def take_back(
+    scope: Scope, mapping: Mapping, block: Sequence[Left], then: Then, checkpoint: dict[str, Any]
+) -> None:
+    """Look, decide, and carry out what one request takes; all is kept together, with the run's place."""
     found = scope.writer.look(mapping, [Seek(left.ref, left.crm_id, ()) for left in block])
     rows = {left.ref: found[left.ref].by_id for left in block}
     with scope.writer.reserved():
         known = _claimed(scope, mapping, block)
-        act = _delete if _then(scope) is Then.DELETE else _mark
+        act = _delete if then is Then.DELETE else _mark
         fates = act(scope, mapping, known, rows)
-    _keep(scope, mapping, block, [fates[left.ref] for left in block])
+    _keep(scope, block, [fates[left.ref] for left in block], checkpoint)
 
 
 def _claimed(scope: Scope, mapping: Mapping, block: Sequence[Left]) -> list[Known]:
@@ -242,20 +247,27 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _keep(scope: Scope, mapping: Mapping, block: Sequence[Left], fates: Sequence[_Fate]) -> None:
-    told, now = [fate.outcome for fate in fates], scope.clock()
-    checkpoint = scope.run.checkpoint
+def _keep(scope: Scope, block: Sequence[Left], fates: Sequence[_Fate], checkpoint: dict[str, Any]) -> None:
+    told, now = [_reasoned(scope, fate.outcome) for fate in fates], scope.clock()
     progress: dict[str, Any] = {
         "counts": outcomes.add(scope.run.counts, outcomes.tally(told)),
-        "checkpoint": {"then": checkpoint["then"], "at": {**checkpoint["at"], _stage(mapping): block[-1].id}},
+        "checkpoint": checkpoint,
         "lease_until": now + scope.lease,
     }
     rows = [_link_row(left, fate) for left, fate in zip(block, fates, strict=True)]
     with scope.database.transaction() as session:
         removals.settle(session, scope.run.workspace_id, scope.run.id, rows)
+        if scope.run.type != "undo":
+            removals.mark_gone(session, scope.run.workspace_id, [left.id for left in block], now)
         runs.log(session, scope.run, told, now)
         runs.save(session, scope.run, owner=scope.owner, **progress)
     scope.run = replace(scope.run, **progress, checkpoint_version=scope.run.checkpoint_version + 1)
+
+
+def _reasoned(scope: Scope, told: Outcome) -> Outcome:
+    """Why it was touched: its company left, or it is gone from the source."""
+    gone = scope.run.type != "undo" and told.reason == Reason.REMOVED
+    return told._replace(reason=Reason.GONE) if gone else told
 
 
 def _link_row(left: Left, fate: _Fate) -> dict[str, Any]:

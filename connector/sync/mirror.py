@@ -19,7 +19,7 @@ from connector.ports import Lane, Writer
 from connector.store import connections, links, runs, silence, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Session
-from connector.sync import holding, incremental, leaving, modelling, stages, waiting
+from connector.sync import holding, incremental, leaving, modelling, removing, stages, waiting
 from connector.sync.heartbeat import heartbeat
 from connector.sync.scope import Scope
 from connector.sync.tools import Tools
@@ -44,9 +44,9 @@ LANES: dict[str, Lane] = {
 
 
 _WORK: dict[str, Callable[[Tools, Scope, datetime], bool]] = {
-    "full": stages.mirror,
-    "incremental": incremental.work,
-    "repair": stages.repair,
+    "full": lambda *job: stages.mirror(*job) and removing.passed_all(job[1]) and removing.work(*job),
+    "incremental": lambda *job: incremental.work(*job) and removing.work(*job),
+    "repair": lambda *job: stages.repair(*job) and removing.work(*job),
     "undo": lambda _tools, scope, until: leaving.work(scope, until),
 }
 
@@ -193,6 +193,7 @@ def check_may_run(connection: Connection) -> None:
 def _finish(tools: Tools, session: Session, scope: Scope, owner: str) -> None:
     now, run = tools.clock(), scope.run
     status = "partial" if sum_of(run.counts, Result.FAILED) else "success"
+    status = "waiting" if removing.asks(run) else status
     missed = silence.missed(session, run) if run.type == "incremental" else None
     runs.finish(session, run, owner=owner, status=status, now=now, missed=missed)
     if run.type == "full":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from connector.core.ending import ends_at
 from connector.core.mapping import Mapping, map_record
 from connector.core.plan import (
     Action,
@@ -49,6 +50,7 @@ def _map_one(
         item.plan = _skip(record.ref, mapping, Reason.DUPLICATE)
         return
     seen.add(record.ref)
+    item.ends_at = ends_at(record.ref.kind, record.fields)
     try:
         item.mapped = map_record(record, mapping)
     except RecordError as error:

@@ -95,6 +95,7 @@ class Item:
     asked: Asked | None = None
     left_open: tuple[Open, ...] = ()
     quick: bool = False
+    ends_at: str | None = None
     result: WriteResult | None = None
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from connector.core import ending
 from connector.core import outcomes as core_outcomes
 from connector.core.mapping import Mapping
 from connector.core.matching import plan_vanished
 from connector.core.outcomes import Outcome, settle
 from connector.core.plan import Action, Link, LinkState, Reason, value_hash
 from connector.errors import TryLaterError
-from connector.store import links, runs
+from connector.store import endings, links, runs
 from connector.store.db import Session
 from connector.sync import isolating, questioning
 from connector.sync.scope import Item, Scope
@@ -103,6 +104,7 @@ def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dic
         _claim(scope, mapping, session, [one for one in window if _moves_link(one) and not one.result], now)
         _keep_links(scope, mapping, session, window)
         questioning.keep(scope, mapping, session, window, now)
+        _keep_endings(scope, mapping, session, window)
         runs.log(session, scope.run, settled, now)
         runs.save(session, scope.run, owner=scope.owner, **progress)
     progress["checkpoint_version"] = scope.run.checkpoint_version + 1
@@ -127,6 +129,14 @@ def _keep_links(scope: Scope, mapping: Mapping, session: Session, window: Sequen
     seen = [item.link.id for item in window if item.quick and item.link and item.link.id is not None]
     links.see(session, scope.run.workspace_id, seen, number)
     links.move_on(session, scope.run.workspace_id, dict(filter(None, map(_moved_on, window))))
+
+
+def _keep_endings(scope: Scope, mapping: Mapping, session: Session, window: Sequence[Item]) -> None:
+    """When each ends that can end without an event. What could not be read tells nothing."""
+    if mapping.kind == ending.KIND:
+        found = {item.ref.id: item.ends_at for item in window if item.mapped is not None}
+        if found:
+            endings.keep(session, scope.claims(mapping), found)
 
 
 def _moved_on(item: Item) -> tuple[int, str] | None:

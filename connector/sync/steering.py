@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector.errors import RefusedError
-from connector.store import connections, logbook, runs
+from connector.core.outcomes import as_json
+from connector.errors import ConnectorError, RefusedError
+from connector.store import connections, links, logbook, runs
 from connector.store.runs import NewRun
 from connector.sync import hooking, leaving, mirror
 from connector.sync.hooking import HookDesk
@@ -30,6 +31,20 @@ def resume(tools: Tools, workspace_id: str, connection_id: str) -> None:
         resumed = runs.resume(session, workspace_id, connection_id, tools.clock())
     for run in resumed:
         mirror.ring(tools, run)
+
+
+def cancel(tools: Tools, workspace_id: str, run_id: str, *, who: str) -> None:
+    """End a run before it is through. What it has done stays; a worker at it stops before its next save.
+
+    Raises RefusedError when it has ended already.
+    """
+    told = ConnectorError(
+        f"{who} cancelled it. What it had brought stays.", code="cancelled", remedy="Nothing to do."
+    )
+    with tools.database.transaction() as session:
+        if not runs.end(session, workspace_id, run_id, tools.clock(), as_json(told)):
+            raise RefusedError("This sync has ended already.", code="run_over", remedy="Nothing to do.")
+        links.release(session, workspace_id, run_id)
 
 
 def switch_notes(tools: Tools, workspace_id: str, connection_id: str, *, on: bool) -> None:

@@ -114,6 +114,7 @@ def needs(workspace: Workspace, found: Sequence[Standing], latest: Sequence[Run]
         *_out_of_step(found),
         *_failing(found, latest),
         *_undecided(found),
+        *_gone(found, latest),
     ]
 
 
@@ -190,6 +191,16 @@ def _failures_of(one: Standing, latest: Sequence[Run]) -> str:
     if last is not None and last.type == "full":
         return url_for("runs.show", run_id=last.id, _anchor="failures")
     return url_for("log.listing", result="failed", connection=one.connection.id)
+
+
+def _gone(found: Sequence[Standing], latest: Sequence[Run]) -> Iterator[Need]:
+    """Removals that were too many to be made without asking."""
+    titles = {one.connection.id: one.title for one in found}
+    for run in latest:
+        if run.status == "waiting" and run.connection_id in titles:
+            title = f"{titles[run.connection_id]}: many records are gone from Whop"
+            text = "So many that nothing was done with them. Say whether they are gone, or it is a mistake."
+            yield Need("warn", "waiting", title, text, url_for("removals.show", run_id=run.id), "Decide")
 
 
 def _undecided(found: Sequence[Standing]) -> Iterator[Need]:

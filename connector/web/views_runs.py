@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template, url_for
+import flask
+from flask import Blueprint, Response, abort, g, render_template, url_for
+from flask.typing import ResponseReturnValue
 
 from connector.core.outcomes import Result, sum_of
-from connector.errors import RefusedError
+from connector.errors import ConnectorError, RefusedError
 from connector.store import connections, logbook, overview, runs, workspaces
 from connector.store.db import Session
 from connector.store.runs import Run
+from connector.sync import steering
 from connector.sync.waiting import side_in_trouble
 from connector.web import (
     access,
@@ -72,6 +75,22 @@ def show(run_id: str) -> str:
         run_id_of=lambda _entry: run.id,
         **(changing | views_log.shown(leaf)),
     )
+
+
+@blueprint.post("/runs/<run_id>/cancel")
+def cancel(run_id: str) -> ResponseReturnValue:
+    """End a run before it is through."""
+    with shell.parts().database.reading() as session:
+        run = _found(session, run_id)
+    try:
+        steering.cancel(shell.parts().tools, run.workspace_id, run.id, who=g.person.name)
+    except ConnectorError as error:
+        shell.tell_error(error)
+        return flask.redirect(url_for(".show", run_id=run_id), 303)
+    with shell.parts().database.transaction() as session:
+        access.record(session, "run_cancelled", run=run.number, connection=run.connection_id)
+    shell.tell("Cancelled", "What it had brought stays. What it had left comes with the next sync.")
+    return flask.redirect(url_for(".show", run_id=run_id), 303)
 
 
 @blueprint.get("/runs/<run_id>/live")

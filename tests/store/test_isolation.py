@@ -30,6 +30,7 @@ from connector.store import (
     crm_grants,
     differences,
     drains,
+    endings,
     eventbook,
     grants,
     hooks,
@@ -40,6 +41,7 @@ from connector.store import (
     notes,
     overview,
     pending,
+    questions,
     reconcile_plans,
     reconciliations,
     registrations,
@@ -326,6 +328,18 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "reconcile_plans.change": lambda s, w, _: reconcile_plans.change(
         s, w, "connection-of-a", every_hours=0, due_at=NOW
     ),
+    "removals.unseen": lambda s, w, a: removals.unseen(s, members_of(w, a), 99, 0, 10),
+    "removals.count_unseen": lambda s, w, a: sum(removals.count_unseen(s, members_of(w, a), 99)),
+    "removals.mark_gone": lambda s, w, a: removals.mark_gone(s, w, [a.link_id], NOW),
+    "removals.keep_unseen": lambda s, w, a: removals.keep_unseen(s, members_of(w, a), 99, NOW),
+    "runs.end": lambda s, w, _: runs.end(s, w, "idle-run-of-a", NOW, None),
+    "questions.answer": lambda s, w, _: questions.answer(s, w, "asking-run-of-a", "refused", "x", "success"),
+    "questions.waiting": lambda s, w, _: questions.waiting(s, w, "asking-connection"),
+    "logbook.titles": lambda s, w, _: logbook.titles(s, w, [REF.id]),
+    "endings.keep": lambda s, w, a: endings.keep(s, members_of(w, a), {"mem-of-a": None}),
+    "endings.take": lambda s, w, a: endings.take(
+        s, w, a.home.connection_id, [("member", "mem-of-a", 0)], {0: NOW}
+    ),
     "schedules.get": lambda s, w, a: schedules.get(s, w, a.home.connection_id, "incremental"),
     "schedules.change": lambda s, w, a: schedules.change(
         s,
@@ -396,6 +410,7 @@ EXEMPT = {
     "links.keep": "the caller must hold the links' claims, and names itself as their owner",
     "inbox.add": "only adds; the new rows name their workspace",
     "notes.wake": "passes on the ids of events whose notes may be left now, over all workspaces",
+    "endings.due": "passes on what has ended, over all workspaces",
     "schedules.unplanned": "passes on the ids of connections that have no due time yet, over all workspaces",
     "schedules.due": "passes on what is due, over all workspaces",
     "schedules.beyond": "passes on what is due too late, over all workspaces",
@@ -627,7 +642,7 @@ def workspace_a(database: Database) -> World:
             ref=Ref("whop", "member", "mber-of-a"), result=Result.FAILED, error=RecordError("No.")
         )
         runs.log(session, run, [an_outcome(title="of-a"), failure], NOW)
-        for place in ("idle", "paused", "ended"):
+        for place in ("idle", "paused", "ended", "asking"):
             id_ = f"{place}-connection"
             connections.add_or_revive(session, a_connection("workspace-of-a", id=id_, company_id=place))
             runs.start(session, a_new_run(home, connection_id=id_, id=f"{place}-run-of-a"))
@@ -690,7 +705,11 @@ def workspace_a(database: Database) -> World:
 def add_clock(session: Session) -> None:
     """What is due when, how far it is covered, and a refund that is under way."""
     ids = ("workspace-of-a", "connection-of-a")
+    asking = runs.lease(session, "asking-run-of-a", owner="worker-2", now=NOW, until=NOW + MINUTE)
+    assert asking is not None
+    runs.finish(session, asking, owner="worker-2", status="waiting", now=NOW)
     schedules.add(session, *ids, "incremental", NOW + MINUTE)
+    endings.keep(session, Claimed(*ids, "whop", "member", "person"), {"mem-of-a": "2026-03-02T08:00:00.000Z"})
     checkpoints.move(session, *ids, Covered("member:acted"), round_={"at": "of-a"})
     sales.keep(session, *ids, [PAID._replace(kind="refund", id="refund-of-a", status="pending")])
 

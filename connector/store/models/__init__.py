@@ -22,7 +22,7 @@ from connector.store.models.reconciling import difference, reconcile_plan, recon
 from connector.store.models.records import link, sync_log_entry, sync_run
 from connector.store.models.reviews import open_relation, review
 from connector.store.models.sales import sale
-from connector.store.models.schedule import checkpoint, schedule
+from connector.store.models.schedule import checkpoint, ending, schedule
 from connector.store.models.sign_in import admin, crm_grant, crm_registration, crm_sign_in
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "crm_sign_in",
     "difference",
     "drain",
+    "ending",
     "event_inbox",
     "incident",
     "link",

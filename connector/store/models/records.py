@@ -38,6 +38,8 @@ link = Table(
     Column("seen_run", Big),
     #: Number of the comparison that met the source record last.
     Column("compared", Big),
+    #: When the source was found to have it no more, and that was dealt with; null while it has it.
+    Column("gone_at", UtcDateTime),
     #: Who writes this record now; null when nobody does. Void after claimed_until.
     Column("claimed_by", String(40)),
     Column("claimed_until", UtcDateTime),

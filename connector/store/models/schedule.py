@@ -39,3 +39,19 @@ checkpoint = Table(
     #: Moves with each save, which is compare-and-set on it.
     Column("version", Integer, nullable=False, default=0),
 )
+
+#: Records whose access ends at a known moment: looked at again when it has passed, should no event tell.
+ending = Table(
+    "ending",
+    metadata,
+    Column("source_id", String(100), primary_key=True),
+    Column("kind", String(40), primary_key=True),
+    Column("connection_id", Id, ForeignKey("connection.id"), primary_key=True),
+    Column("workspace_id", Id, ForeignKey("workspace.id"), nullable=False),
+    #: As the source tells it.
+    Column("ends_at", String(30), nullable=False),
+    #: When it is looked at; later each time that nothing has changed.
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("looks", Integer, nullable=False, default=0),
+    Index("ix_ending_due_at", "due_at"),
+)
