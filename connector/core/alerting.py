@@ -61,7 +61,8 @@ class LastRun(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """How one connection stands. ``ended`` is the last sync that is over, ``active`` the one under way."""
+    """How one connection stands. ``ended`` is the last sync that is over, ``active`` the one
+    under way, ``asks`` one that waits for an admin's answer, under way or not."""
 
     connection_id: str
     title: str
@@ -69,6 +70,7 @@ class Facts(NamedTuple):
     crm_refused: str = ""
     ended: LastRun | None = None
     active: LastRun | None = None
+    asks: LastRun | None = None
     parked: int = 0
     untold: int = 0
     hook_trouble: str = ""
@@ -139,13 +141,14 @@ def _of_ended(facts: Facts, limits: Thresholds) -> Iterator[Condition]:
 
 
 def _of_active(facts: Facts, limits: Thresholds, now: datetime) -> Iterator[Condition]:
+    if facts.asks is not None:
+        number, path = facts.asks.number, f"/runs/{facts.asks.id}"
+        text = f"Sync {number} wants to remove more records than usual, and waits for your decision."
+        yield _about(facts, Kind.BREAKER, "a sync waits for approval", text, path)
     run = facts.active
     if run is None:
         return
     path = f"/runs/{run.id}"
-    if run.status == "waiting":
-        text = f"Sync {run.number} wants to remove more records than usual, and waits for your decision."
-        yield _about(facts, Kind.BREAKER, "a sync waits for approval", text, path)
     lasts = now - run.since if run.since else timedelta()
     if run.stuck == "service" and lasts >= timedelta(minutes=limits.unreachable_minutes):
         yield _about(facts, Kind.CANNOT_CONNECT, "a sync cannot connect", run.message, path)

@@ -20,6 +20,7 @@ from connector.store import (
 )
 from connector.store.connections import Connection
 from connector.store.db import Session
+from connector.store.overview import RunFilter
 from connector.store.runs import Run
 from connector.sync.waiting import LONGEST, side_in_trouble
 
@@ -42,6 +43,8 @@ def _facts(session: Session, one: Connection, refused: str, now: datetime) -> Fa
     syncs = overview.latest_syncs(session, *ids)
     ended = next((run for run in syncs if run.status in ("success", "partial", "failed")), None)
     active = next((run for run in syncs if run.active), None)
+    waits = RunFilter(status="waiting", connection_id=one.id)
+    asking = overview.run_page(session, one.workspace_id, waits, limit=1).items
     report = reconciliations.latest(session, *ids)
     return Facts(
         one.id,
@@ -50,6 +53,7 @@ def _facts(session: Session, one: Connection, refused: str, now: datetime) -> Fa
         refused,
         _last(ended, now) if ended else None,
         _last(active, now) if active else None,
+        _last(asking[0], now) if asking else None,
         parked=len(eventbook.parked_ids(session, *ids)),
         untold=_untold(session, one),
         hook_trouble=_hook_trouble(session, one),

@@ -47,7 +47,7 @@ def ago(minutes: int) -> datetime:
         (facts(crm_refused="The key was revoked."), Kind.CRM_LOST),
         (facts(ended=a_run(status="failed")), Kind.RUN_FAILED),
         (facts(ended=a_run(status="partial", failed=50)), Kind.RECORDS_FAILING),
-        (facts(active=a_run(status="waiting")), Kind.BREAKER),
+        (facts(asks=a_run(status="waiting")), Kind.BREAKER),
         (facts(active=a_run(status="running", stuck="service", since=ago(15))), Kind.CANNOT_CONNECT),
         (facts(active=a_run(status="running", stuck="limit", since=ago(30))), Kind.RATE_LIMITED),
         (facts(parked=1), Kind.EVENTS_PARKED),

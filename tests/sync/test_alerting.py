@@ -323,3 +323,12 @@ def test_many_runs_of_events_do_not_hide_that_a_sync_failed(scene: Scene) -> Non
     look(scene, after=301)
 
     assert [one.kind for one in open_(scene)] == ["run_failed"]
+
+
+def test_a_sync_that_waits_for_an_answer_is_told_however_many_came_after(scene: Scene) -> None:
+    end(scene, scene.start(), "waiting")
+    for _ in range(12):
+        end(scene, scene.start(), "success")
+    look(scene)
+
+    assert [one.kind for one in open_(scene)] == ["breaker"]
