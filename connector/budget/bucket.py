@@ -7,7 +7,7 @@ as it does, or more strictly, is what keeps it from ever refusing while nobody e
 * **Lanes.** Each lane leaves some tokens to the lanes before it, so a webhook finds one at once while a
   full sync takes every token that comes back: few as long as nobody else is there, more once somebody is.
   A lane with a floor is owed that share of the pace: when it got less, it may take what the others would
-  keep from it.
+  keep from it; while somebody waits in a lane before it, not until it is owed more.
 * **Together.** As each request loses a part of a token, those of a patient lane go together, when one has
   just become whole. So a long sync gets what comes back while it spends what was saved up.
 * **Ahead.** What is set aside for a request that leaves soon is counted by the server from when it leaves:
@@ -39,6 +39,7 @@ _NEWS = 2.0  # refusals within so many seconds tell the same
 _REGROWTH = 0.005  # of the share, in a second: from 0.9 to the whole in 20 s
 _TRY, _SOONER, _SOONEST = 0.25, 0.9, 0.1  # seconds to the next request beyond the known limit
 _CONFIRMED = 24 * 3600.0
+_LONG_OWED = 3.0  # tokens for which a lane goes even before one that is before it
 _ASKS = 1.0  # somebody who waits for what is owed is back within this after its wait
 _PLENTY = 0.9  # of a bucket: nothing is lost yet that a sync would miss
 _MUCH = 0.5  # of a bucket: to wait for more than one whole token is not worth it
@@ -99,11 +100,11 @@ def leave(terms: Terms, state: State, lane: Lane, now: float) -> tuple[State, fl
 
 def _taken(terms: Terms, state: State, lane: Lane, cost: int, now: float) -> tuple[State, float, bool]:
     """The state without these tokens, or a wait; and whether it was this lane's turn."""
-    state = replace(_grown(terms, state, now), came={**state.came, lane: now})
+    state = _grown(terms, state, now)
     levels = _levels(state, now)
     wait = regular = _wait(state, levels, cost, _kept(terms, state, lane, now), now)
     if regular:
-        wait = min(regular, max(_wait(state, levels, cost, 0, now), _until_owed(terms, state, lane)))
+        wait = min(regular, max(_wait(state, levels, cost, 0, now), _until_owed(terms, state, lane, now)))
     may_try = terms.tries and terms.lanes[lane].patient and now - state.told_at > _CONFIRMED
     if is_trying := bool(wait) and may_try:
         wait = min(wait, max(0.0, state.tried_at + (state.try_after or _TRY) - now))
@@ -114,7 +115,7 @@ def _taken(terms: Terms, state: State, lane: Lane, cost: int, now: float) -> tup
         return _tried(state, levels, cost, now), 0.0, False
     left = tuple(level._replace(tokens=level.tokens - cost) for level in levels)
     owed = _paid(state.owed, lane, cost, on_floor=bool(regular))
-    return replace(state, levels=left, owed=owed), 0.0, not regular
+    return replace(state, levels=left, owed=owed, came={**state.came, lane: now}), 0.0, not regular
 
 
 def _left(state: State, now: float) -> State:
@@ -223,7 +224,7 @@ def _regrown(state: State, now: float) -> float:
 
 
 def _owing(owed: Owed, pace: float, now: float) -> Owed:
-    tokens = min(1.0, owed.tokens + max(0.0, now - owed.since) * pace)
+    tokens = min(_LONG_OWED, owed.tokens + max(0.0, now - owed.since) * pace)
     return owed._replace(tokens=tokens, since=now)
 
 
@@ -236,31 +237,38 @@ def _paid(owed: Mapping[str, Owed], lane: Lane, cost: int, *, on_floor: bool) ->
 
 
 def _kept(terms: Terms, state: State, lane: Lane, now: float) -> int:
-    """Tokens for the lanes before, and for another that waits for what it is owed: nobody goes before it."""
-    before = list(terms.lanes)[: list(terms.lanes).index(lane)]
-    is_quiet = all(not 0 <= now - state.came.get(one, -_QUIET) < _QUIET for one in before)
+    """Tokens for the lanes before, and for another that waits for what it is owed: nobody goes before it, but
+    a lane that is before it anyway, for a while.
+    """
+    lanes: list[str] = list(terms.lanes)
+    is_quiet = all(now - state.came.get(one, -_QUIET) >= _QUIET for one in lanes[: lanes.index(lane)])
     is_alone = is_quiet and not 0 <= now - state.cut_at < _ALONE
     keeps = terms.lanes[lane].keeps_always if is_alone else terms.lanes[lane].keeps
     return keeps + sum(
         one.wants
         for name, one in state.owed.items()
-        if name != lane and one.tokens >= 1 and one.waits_until > now
+        if name != lane
+        and one.tokens >= (_LONG_OWED if lanes.index(name) > lanes.index(lane) else 1)
+        and one.waits_until > now
     )
 
 
-def _until_owed(terms: Terms, state: State, lane: Lane) -> float:
+def _until_owed(terms: Terms, state: State, lane: Lane, now: float) -> float:
+    """Seconds until the lane may take what it is owed: longer while somebody waits in a lane before it."""
     mine, own = state.owed.get(lane), terms.lanes[lane].floor
     if mine is None:
         return float("inf")
+    lanes = list(terms.lanes)
+    is_second = any(state.came.get(one, now) > now for one in lanes[: lanes.index(lane)])
     pace = min(map(_pace, state.limits)) * state.share * own
-    return max(0.0, (1.0 - mine.tokens) / pace)
+    return max(0.0, ((_LONG_OWED if is_second else 1.0) - mine.tokens) / pace)
 
 
 def _waiting(state: State, lane: Lane, cost: int, now: float, wait: float) -> State:
     owed = dict(state.owed)
     if lane in owed:
         owed = {**owed, lane: owed[lane]._replace(waits_until=now + wait + _ASKS, wants=cost)}
-    return replace(state, owed=owed, waited_at=now)
+    return replace(state, owed=owed, waited_at=now, came={**state.came, lane: now + wait + _BREATH})
 
 
 def _tried(state: State, levels: tuple[Level, ...], cost: int, now: float) -> State:

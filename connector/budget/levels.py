@@ -27,7 +27,8 @@ class Owed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Times are seconds of the clock that all share. ``came``: when somebody last asked in a lane.
+    """Times are seconds of the clock that all share. ``came``: when somebody last came in a
+    lane, or until when somebody waits there.
 
     ``try_after``: in how many seconds the next request beyond the known limit may follow the last; 0.0 while
     none was tried, or since the limit was told.

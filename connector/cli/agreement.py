@@ -33,11 +33,15 @@ class Verdict:
 
 
 def whop_records(session: Session, kind: str, company_id: str) -> list[Json]:
-    """Every record of a kind, page by page."""
+    """Every record of a kind, page by page; the request limit is waited out."""
     records: list[Json] = []
     params: dict[str, Any] = {"first": 100, "account_id": company_id}
     while True:
-        page = session.request("GET", f"/{kind}", params=params).json()
+        for _ in range(_PATIENCE):
+            page = session.request("GET", f"/{kind}", params=params).json()
+            if "data" in page:
+                break
+            time.sleep(1)
         records += page["data"]
         if not page["page_info"]["has_next_page"]:
             return records

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import structlog
 
 from connector.core.mapping import Mapping
 from connector.core.records import AbsentRecord, Page, Ref
-from connector.ports import Reader
 from connector.store import connections, runs
-from connector.sync import selling, steps
+from connector.sync import reading, selling, steps
 from connector.sync.progress import saved
 from connector.sync.scope import Advance, Progress, Scope
 from connector.sync.tools import Tools
@@ -36,7 +34,7 @@ def mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
         cursor = scope.run.checkpoint.get("cursor") if scope.run.checkpoint.get("stage") == stage else None
         advance_, stopped = _checkpoints(scope, stage), partial(is_to_stop, tools, scope.run)
         with steps.Road(scope, mapping, advance_, is_stopped=stopped) as road:
-            for block in _blocks(scope.reader, mapping.kind, cursor, tools.block_pages):
+            for block in reading.blocks(scope.reader, mapping.kind, cursor, tools.block_pages):
                 road.take(block)
                 if tools.clock() >= until or stopped():
                     road.leave()
@@ -57,7 +55,7 @@ def keep_sales(tools: Tools, scope: Scope, until: datetime) -> bool:
             continue
         cursor = checkpoint.get("cursor") if checkpoint.get("stage") == stage else None
         advance_ = _checkpoints(scope, stage)
-        for block in _blocks(scope.reader, kind, cursor, _KEPT_AT_ONCE):
+        for block in reading.blocks(scope.reader, kind, cursor, _KEPT_AT_ONCE):
             page = block[-1]
             place = Progress(kind, page.cursor, page.last)
             through = page.last and kind == "payment"
@@ -106,12 +104,6 @@ def going_on(scope: Scope) -> dict[str, Any]:
 def _is_done(tools: Tools, scope: Scope) -> bool:
     done = scope.run.checkpoint.get("done", ())
     return all(f"{mapping.kind}:{mapping.object.name}" in done for mapping in tools.mappings)
-
-
-def _blocks(reader: Reader, kind: str, cursor: str | None, size: int) -> Iterator[list[Page]]:
-    pages = iter(reader.pages(kind, cursor))
-    while block := list(islice(pages, size)):
-        yield block
 
 
 def _checkpoints(scope: Scope, stage: str) -> Advance:

@@ -112,6 +112,15 @@ def test_a_webhook_does_not_wait_while_a_full_sync_takes_everything() -> None:
     assert len(world.sent["webhook"]) > 200
 
 
+def test_a_webhook_that_waits_goes_before_what_a_full_sync_is_owed_for_a_while() -> None:
+    world = World()
+    bursts = (at + step for at in count(100, 20) for step in [0.0] * 8)  # more than is kept for them
+
+    world.run(600, [("full", restless()), ("full", restless()), ("webhook", bursts)])
+
+    assert max(world.waits["webhook"]) < 0.7  # the time of one token
+
+
 def test_an_incremental_sync_goes_before_a_full_one() -> None:
     world = World()
 
