@@ -8,7 +8,7 @@ wrong with which.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from connector.core.records import Ref, SourceRecord
@@ -38,14 +38,14 @@ def read(
     shape, told = SHAPES[kind], columns(items)
     if not fit(told, shape) or _is_odd(kind, told, len(items), company):
         return None
-    if not are_canonical([time for name in shape.times for time in filled(told, name)]):
+    if not are_canonical(list(chain.from_iterable(filled(told, name) for name in shape.times))):
         return None
     fields = _priced(items, shape)
     if fields is None:
         return None
     if withheld:
         fields = [without_nulls(one, withheld) for one in fields]
-    return Quick(_made(kind, fields), told)
+    return Quick(_made(kind, fields, told), told)
 
 
 def _is_odd(kind: str, told: Columns, count: int, company: str) -> bool:
@@ -68,9 +68,11 @@ def _priced(items: Sequence[Item], shape: Shape) -> Sequence[Mapping[str, Any]] 
         return None
 
 
-def _made(kind: str, fields: Sequence[Mapping[str, Any]]) -> list[SourceRecord]:
+def _made(kind: str, fields: Sequence[Mapping[str, Any]], told: Columns) -> list[SourceRecord]:
     """The records. A NamedTuple is made by way of Python; ``tuple.__new__`` makes the same one without."""
     new = tuple.__new__
-    refs = map(new, repeat(Ref), zip(repeat(SOURCE), repeat(kind), [one["id"] for one in fields]))
-    updated = [one.get("updated_at") for one in fields]
+    refs = map(new, repeat(Ref), zip(repeat(SOURCE), repeat(kind), told.get("id", ())))
+    updated = told.get("updated_at", ())
+    if len(updated) != len(fields):
+        updated = [one.get("updated_at") for one in fields]
     return list(map(new, repeat(SourceRecord), zip(refs, fields, updated, repeat(()))))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 from connector.core.catalogue import ValueType
@@ -112,19 +114,28 @@ def fit(told: Columns, shape: Shape) -> bool:
     """Whether ``check`` passes every item of these columns."""
     known = shape.classes.get
     return (
-        all(set(map(type, values)) <= known(name, _ANY) for name, values in told.items())
+        all(known(name, _ANY).issuperset(map(type, values)) for name, values in told.items())
         and all(_are_money(filled(told, name)) for name in shape.money)
-        and all(fit(columns([one for one in filled(told, name) if one]), part) for name, part in shape.parts)
+        and all(fit(columns(list(filter(None, told.get(name, ())))), part) for name, part in shape.parts)
     )
 
 
-def filled(told: Columns, name: str) -> list[Any]:
-    """A column without its nulls."""
-    return [value for value in told.get(name, ()) if value is not None]
+def filled(told: Columns, name: str) -> Sequence[Any]:
+    """A column without its nulls. Most have none, or nothing else that is empty: C looks for those first."""
+    values = told.get(name, ())
+    if all(values):
+        return values
+    return [value for value in values if value is not None]
+
+
+_PRICE: Final = itemgetter("amount", "currency")
 
 
 def _are_money(values: Sequence[dict[str, Any]]) -> bool:
-    return {type(text) for one in values for text in (one.get("amount"), one.get("currency"))} <= {str}
+    try:
+        return {str}.issuperset(map(type, chain.from_iterable(map(_PRICE, values))))
+    except KeyError:
+        return False
 
 
 def changed(item: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
