@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +35,7 @@ from connector.store.hooks import HookSecret
 from connector.store.inbox import InboxEvent
 from connector.store.paging import NEWEST, Place
 from connector.store.runs import Run
+from connector.store.workspaces import Workspace
 from connector.sync.hooking import secret_binding
 
 _PORTS = {"web": 0, "whop": 0, "twenty": 0, "plain": 0}
@@ -44,6 +45,7 @@ _TICK = 0.1
 _UNREACHED = Limit(60_000, 60)
 
 Json = dict[str, Any]
+Connect = Callable[[Parts, Stage, str], tuple[Workspace, Connection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +156,10 @@ class Hooked:
 
 
 @contextmanager
-def installation(size: Size, database_url: str = "", *, web: int = 1) -> Iterator[Hooked]:
-    """All processes and the minimal handler, connected, prepared, and in step with Whop."""
+def installation(
+    size: Size, database_url: str = "", *, web: int = 1, connect: Connect = stage.connect
+) -> Iterator[Hooked]:
+    """All processes and the minimal handler, connected and prepared."""
     with ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         lock = stack.enter_context(processes.DataLock(data))
@@ -167,7 +171,7 @@ def installation(size: Size, database_url: str = "", *, web: int = 1) -> Iterato
         if not supervisor.start_all(children):
             raise SystemExit(130)
         parts = stack.enter_context(stage.parts(set_up))
-        _, connection = stage.connect(parts, set_up, "bench")
+        _, connection = connect(parts, set_up, "bench")
         _add_secret(parts, connection)
         yield Hooked(parts, set_up, supervisor, connection)
 
