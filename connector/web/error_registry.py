@@ -13,6 +13,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from connector.errors import ConnectorError, TryLaterError
+
 _TABLE: Final = Path(__file__).with_name("errors.toml")
 WHO: Final[Mapping[str, str]] = {
     "admin": "Whoever looks after Whop and Twenty",
@@ -48,6 +50,17 @@ def entry(code: str | None) -> Entry:
     """What is known of a code; one that nobody described is still shown, as what it is."""
     known = entries()
     return known.get(code or "error") or known["error"]._replace(code=code or "error")
+
+
+def todo(error: ConnectorError) -> str:
+    """What to do about an error that a page shows to whoever waits for it.
+
+    A run is tried again by itself; what somebody asked of a page is not.
+    """
+    if not isinstance(error, TryLaterError) or error.remedy != TryLaterError.remedy:
+        return error.remedy
+    known = entry(error.code)
+    return "Try again in a moment." if known.who == "wait" else known.todo
 
 
 def by_subject() -> list[tuple[str, list[Entry]]]:

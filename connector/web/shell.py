@@ -33,6 +33,7 @@ def install(app: Flask) -> None:
         number=present.number,
         duration=present.duration,
         roughly=present.roughly,
+        todo=error_registry.todo,
     )
     app.jinja_env.globals["plural"] = present.plural
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

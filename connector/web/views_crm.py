@@ -82,7 +82,7 @@ def check() -> ResponseReturnValue:
     try:
         crm_keys.check(shell.parts().tools, g.workspace)
     except ConnectorError as error:
-        shell.tell(str(error), error.remedy, tone="bad")
+        shell.tell(str(error), error_registry.todo(error), tone="bad")
         return _back()
     _record("crm_checked")
     shell.tell("Twenty lets us in", "Syncs that waited for it go on.")

@@ -156,6 +156,7 @@ def trouble(message: str, status: int = 400, *codes: str) -> Trouble:
         trouble("Connection terminated unexpectedly", 200, "INTERNAL_SERVER_ERROR"),
         trouble("Query read timeout", 400, "Error"),
         trouble("something must be a teapot and is required", 400, "BadRequestException"),
+        trouble("connect ECONNREFUSED 127.0.0.1:5433", 400, "Bad Request"),
         trouble("Invalid state of the pool", 500),
         trouble("<html>Bad gateway</html>", 502),
         trouble("", 503),

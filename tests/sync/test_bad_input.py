@@ -6,11 +6,9 @@ can help; when it is over the records are all there, each once.
 
 from __future__ import annotations
 
-import datetime
 import html
 import re
 import secrets
-import ssl
 import threading
 import uuid
 from collections.abc import Callable, Iterator, MutableMapping
@@ -19,9 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask, Response
 from flask.testing import FlaskClient
 from scene import NOWHERE, PLURALS, Scene, Service, built, cap_batches, environment, served
@@ -32,6 +27,7 @@ from connector.store import operators, workspaces
 from connector.store.runs import Run
 from connector.sync import crm_keys, waiting
 from connector.web import create_app, error_registry
+from tests.certificates import expired
 
 Trouble = Callable[[Scene, Path], AbstractContextManager[None]]
 _CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -89,7 +85,7 @@ def nobody(scene: Scene, _folder: Path) -> AbstractContextManager[None]:
 
 @contextmanager
 def expired_certificate(scene: Scene, folder: Path) -> Iterator[None]:
-    server = make_server("127.0.0.1", 0, scene.twenty.app, threaded=True, ssl_context=_expired(folder))
+    server = make_server("127.0.0.1", 0, scene.twenty.app, threaded=True, ssl_context=expired(folder))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     with moved(scene, f"https://127.0.0.1:{server.server_port}"):
@@ -97,29 +93,6 @@ def expired_certificate(scene: Scene, folder: Path) -> Iterator[None]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def _expired(folder: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=9))
-        .not_valid_after(now - datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "expired.pem"
-    plain = serialization.NoEncryption()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
 
 
 def dial(fault: dict[str, Any], match: str = " /graphql") -> Trouble:

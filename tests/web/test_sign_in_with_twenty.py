@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from structlog.testing import capture_logs
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from connector import jobs
@@ -29,6 +32,7 @@ from connector.store.db import metadata
 from connector.store.workspaces import Workspace
 from connector.sync import crm_tokens, onboarding
 from connector.web import create_app, crm_sign_in
+from tests.certificates import expired
 from tests.sync.scene import Clock, RecordingBell, Service, built, environment, twenty_served
 from tests.twenty_consent import decide, turn
 from tests.whop_consent import query
@@ -518,6 +522,42 @@ def test_something_else_at_the_address_is_told(site: Site) -> None:
 
 
 @OPEN
+def test_an_expired_certificate_is_told_and_no_way_around_it(site: Site, tmp_path: Path) -> None:
+    server = make_server("127.0.0.1", 0, site.twenty.app, threaded=True, ssl_context=expired(tmp_path))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+
+    answer = site.browser().send("/sign-in/twenty", address=f"https://127.0.0.1:{server.server_port}")
+
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    says(answer, 502, "is not to be trusted", "Renew the certificate")
+    assert "http or https" not in words_of(answer)
+
+
+IN_TROUBLE: dict[str, tuple[dict[str, Any], str]] = {
+    "a gateway's page": ({"status": 502, "body": "<html>Bad gateway"}, "Try again in a moment"),
+    "an error of its own": ({"status": 500, "body": "{}"}, "Try again in a moment"),
+    "an answer that is cut off": ({"truncate": 20}, "Look at the address once more"),
+    "a cut connection": ({"cut": "before"}, "Look at the address once more"),
+    "no answer at all": ({"delay": 3.0}, "Look at the address once more"),
+}
+
+
+@pytest.mark.parametrize("site", [{"SIGN_UP": "open", "HTTP_READ_TIMEOUT_SECONDS": "1"}], indirect=True)
+@pytest.mark.parametrize("name", IN_TROUBLE)
+def test_a_server_in_trouble_is_told_with_what_to_do_now(site: Site, name: str) -> None:
+    fault, words = IN_TROUBLE[name]
+    site.twenty.dial("GET /", fault, times=None)
+
+    answer = site.browser().send("/sign-in/twenty", address=site.twenty.url)
+
+    says(answer, 502, words)
+    assert "by itself" not in words_of(answer)
+
+
+@OPEN
 def test_an_older_twenty_is_told_from_something_else(site: Site) -> None:
     site.turn("server", oauth=False)
 
@@ -545,7 +585,10 @@ def test_twenty_being_down_ends_on_a_page(site: Site, place: str, fault: dict[st
     path = browser.approve()
     site.twenty.dial(place, fault, times=None)
 
-    says(browser.get(path), 502, "You were not signed in")
+    answer = browser.get(path)
+
+    says(answer, 502, "You were not signed in", "Try again")
+    assert "by itself" not in words_of(answer)
     assert site.admins(workspace) == []
 
 
@@ -642,6 +685,20 @@ def test_a_key_that_was_revoked_is_told(site: Site) -> None:
     key = site.turn("keys", do="revoke")["key"]
 
     says(browser.send("/twenty/key", "/twenty", key=key), 502, "This API Key is revoked")
+
+
+@OPEN
+def test_a_key_that_cannot_be_checked_now_is_not_said_to_be_checked_later(site: Site) -> None:
+    browser, key = site.browser().sign_in(), sandbox.api_keys(site.twenty.app)[0]
+    site.twenty.dial("POST /metadata", {"status": 500, "body": "Internal server error"}, times=None)
+
+    pasted = browser.send("/twenty/key", "/twenty", key=key)
+    browser.send("/twenty/check", "/twenty")
+    checked = browser.get("/twenty")
+
+    for answer, status in ((pasted, 502), (checked, 200)):
+        says(answer, status, "Twenty cannot answer now", "Try again in a moment")
+        assert "by itself" not in words_of(answer)
 
 
 def test_removing_the_key_says_what_follows_and_forgets_it(site: Site) -> None:

@@ -116,6 +116,8 @@ def _asked(origin: str, open_session: Open, path: str) -> Answer:
     try:
         return open_session(origin).request("GET", path)
     except TryLaterError as error:
+        if error.code == "certificate":  # the address is right, and http would be no way around it
+            raise
         remedy = "Look at the address once more, http or https too; then try again."
         raise TryLaterError(str(error).replace(path, ""), code=error.code, remedy=remedy) from error
 

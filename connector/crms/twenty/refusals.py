@@ -118,6 +118,8 @@ _TABLE: tuple[tuple[Kind, re.Pattern[str], str | None], ...] = tuple(
         (Kind.BAD_VALUE, r"is not a valid UUID$|^Invalid cursor: |is not valid JSON$", None),
         (Kind.BAD_VALUE, r"^'\w+' invalid for |^'\w+=.*' parameter invalid|^limit '.*' is invalid", None),
         (Kind.BAD_VALUE, r"^Query path '.*' invalid|^Filters are mandatory for bulk", None),
+        (Kind.BAD_VALUE, r"should not be empty|must be a string|must be one of the following values", None),
+        (Kind.BAD_VALUE, r"^(Expected|Unexpected) .* JSON\b", None),
         (Kind.BAD_VALUE, r"^Migration action '\w+' for '\w+' .* failed", None),
     )
 )
@@ -134,7 +136,6 @@ _BAD_VALUE_CODES = {
     "METADATA_VALIDATION_FAILED",
     "FIELD_MUTATION_NOT_ALLOWED",
     "OBJECT_MUTATION_NOT_ALLOWED",
-    "Bad Request",
 }
 
 
