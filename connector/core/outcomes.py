@@ -56,12 +56,13 @@ def settle(plan: PlannedWrite, result: WriteResult | None = None) -> Outcome:
     """Join a plan with what the CRM answered; ``result`` is None where the plan needed no write."""
     error = result.error if result else plan.error
     kind = Result.FAILED if error else (_WRITTEN[plan.action] if result else _settled_without(plan))
+    there = not (error and plan.action is Action.CREATE)  # the id of a refused create leads nowhere
     return Outcome(
         ref=plan.ref,
         object=plan.object,
         result=kind,
         reason=plan.reason,
-        crm_id=(result.crm_id if result else None) or plan.crm_id,
+        crm_id=((result.crm_id if result else None) or plan.crm_id) if there else None,
         title=plan.title,
         before=plan.before,
         after=plan.values or None,

@@ -119,6 +119,8 @@ def _settle(item: Item) -> Outcome:
     plan = item.plan
     if item.warnings:
         plan = plan._replace(warnings=plan.warnings + item.warnings)
+    if plan.crm_id is None and item.link is not None:  # so that the log leads to it all the same
+        plan = plan._replace(crm_id=item.link.crm_id)
     return settle(plan, item.result)
 
 

@@ -341,6 +341,25 @@ def test_a_refused_record_fails_alone_in_the_words_of_the_crm(scene: Scene) -> N
 
 
 @on_sqlite
+def test_a_failure_leads_to_the_record_in_the_crm_where_there_is_one(scene: Scene) -> None:
+    cap_batches(scene, 1)
+    scene.twenty.dial("createPeople", {"graphql_error": REFUSAL}, skip=5, times=1)
+    (unmade,) = (one for one in scene.log(scene.sync(), "failed") if one.kind == "member")
+    scene.sync()
+    member = a_member_with_email(scene)
+    there = scene.person_of(member["id"])["id"]
+
+    scene.change("members", member["id"], email="call me")
+    unfit = scene.told(scene.sync(), member["id"])
+    scene.change("members", member["id"], email=member["email"], user={**member["user"], "username": "new"})
+    scene.twenty.dial("updatePeople", {"graphql_error": REFUSAL}, times=1)
+    refused = scene.told(scene.sync(), member["id"])
+
+    assert unmade.crm_id is None
+    assert [(one.result, one.crm_id) for one in (unfit, refused)] == [("failed", there)] * 2
+
+
+@on_sqlite
 def test_the_next_sync_heals_a_refused_record(scene: Scene) -> None:
     cap_batches(scene, 1)
     scene.twenty.dial("createPeople", {"graphql_error": REFUSAL}, skip=5, times=1)

@@ -310,6 +310,15 @@ def test_a_record_leads_to_its_counterpart_in_twenty(full: Desk) -> None:
     assert f'href="{address}"' in page
 
 
+def test_a_failure_leads_there_too_where_its_record_is_in_twenty(here: Desk) -> None:
+    here.run([a_failure("mber_1", crm_id="c-1"), a_failure("mber_2")], status="partial")
+
+    page = here.page(f"/runs/{latest(here).id}?result=failed")
+
+    assert page.count("Open in Twenty") == 1
+    assert 'href="https://crm.example.com/object/person/c-1"' in page
+
+
 def test_a_failure_shows_what_twenty_said(full: Desk) -> None:
     page = full.page(f"/runs/{latest(full).id}?error=crm_bad_value")
 
