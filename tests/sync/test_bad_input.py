@@ -144,6 +144,12 @@ WAITED_OUT: dict[str, tuple[Trouble, str]] = {
     "a server without its database": (without("database"), "crm_unavailable"),
     "a server without its Redis": (without("redis"), "crm_unreachable"),
 }
+_NO_WORKSPACE = '{"statusCode": 500, "messages": ["No data sources found"], "error": "INTERNAL_SERVER_ERROR"}'
+#: A workspace that is gone on the other side, as a server may put it.
+DELETED: dict[str, tuple[Trouble, str]] = {
+    "its keys open nothing": (deleted, "crm_credential"),
+    "it is said not to be there": (dial({"status": 500, "body": _NO_WORKSPACE}, " /"), "crm_workspace_gone"),
+}
 AT = ("before the run", "in its middle")
 
 
@@ -169,15 +175,17 @@ def test_a_trouble_is_told_and_waited_out(
 
 
 @pytest.mark.parametrize("at", AT)
-def test_a_workspace_that_was_deleted_holds_the_run_and_names_the_key(
-    scene: Scene, tmp_path: Path, said: list[MutableMapping[str, Any]], at: str
+@pytest.mark.parametrize("name", DELETED)
+def test_a_workspace_that_was_deleted_holds_the_run_and_says_so(
+    scene: Scene, tmp_path: Path, said: list[MutableMapping[str, Any]], name: str, at: str
 ) -> None:
+    trouble, code = DELETED[name]
     run_id = begun(scene, at)
 
-    with deleted(scene, tmp_path):
+    with trouble(scene, tmp_path):
         run = scene.advance(run_id)
         assert run.status == "paused"
-        assert (run.error or {})["code"] == "crm_credential"
+        assert (run.error or {})["code"] == code
         is_told(scene, run, said)
 
     assert scene.workspace is not None
