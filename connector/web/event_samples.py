@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from connector.errors import RefusedError
+from connector.sources.whop.events import ALIASES, is_known
 from connector.sources.whop.gate import Scheme
 
 DIALECTS: Final = ("v1", "v1-legacy", "v5", "v2")
@@ -30,17 +31,31 @@ def scheme_of(dialect: str) -> Scheme:
     return Scheme.LEGACY if dialect in _OLD else Scheme.STANDARD
 
 
-def sample(dialect: str, event: str, company: str, record_id: str = "") -> dict[str, Any]:
-    """The body of an event of this company, about this record where one is named. Raises RefusedError."""
+def names(dialect: str) -> list[str]:
+    """The events that a dialect has samples of, and the old names of the same."""
     samples = known(dialect)
-    if event not in samples:
+    return sorted({*samples, *(old for old, today in ALIASES.items() if today in samples)})
+
+
+def sample(dialect: str, event: str, company: str, record_id: str = "") -> dict[str, Any]:
+    """The body of an event of this company, about this record where one is named. Raises RefusedError.
+
+    Of an event that Whop has, or had, and that there is no sample of, only the envelope is known.
+    """
+    samples = known(dialect)
+    found = samples.get(event) or samples.get(ALIASES.get(event, ""))
+    if found is None and is_known(event):
+        found = {**samples["membership.activated"], "data": {}}
+    if found is None:
         raise RefusedError(
-            f"There is no sample of {event} in {dialect}.",
+            f"Whop knows no event {event}.",
             code="no_sample",
-            remedy=f"There are {', '.join(sorted(samples))}.",
+            remedy=f"There are {', '.join(names(dialect))}.",
         )
-    text = orjson.dumps(samples[event]).decode().replace(_COMPANY, company)
+    text = orjson.dumps(found).decode().replace(_COMPANY, company)
     body: dict[str, Any] = orjson.loads(text)
+    if event not in samples:
+        body["action" if dialect in _OLD else "type"] = event
     if "id" in body:
         body["id"] = f"msg_{uuid.uuid4().hex}"
     if record_id:
