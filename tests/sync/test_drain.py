@@ -12,7 +12,7 @@ from scene import Scene, one, picture
 
 from connector.core.outcomes import WriteResult
 from connector.errors import TryLaterError
-from connector.store import connections, drains, overview, runs
+from connector.store import connections, drains, inbox, overview, runs
 from connector.store.runs import NewRun, Run
 from connector.sync import mirror
 from connector.sync.drain import LEASE
@@ -157,6 +157,23 @@ def test_what_no_mapping_wants_is_kept_and_ignored(scene: Scene, name: str, data
     take(scene)
 
     assert [(event.state, event.reason) for event in events(scene)] == [("ignored", reason)]
+
+
+def test_what_was_ignored_is_written_once_a_mapping_wants_it_and_it_is_taken_again(scene: Scene) -> None:
+    found = scene.records("products")[0]
+    few = tuple(one_ for one_ in scene.tools.mappings if one_.kind != "product")
+    receive(scene, a_body(scene, "product.updated", found))
+    take(scene, replace(scene.tools, mappings=few))
+    assert [(event.state, event.reason) for event in events(scene)] == [("ignored", "not_mapped")]
+    assert scene.rows("whopProducts") == []
+
+    with scene.parts.database.transaction() as session:
+        (event,) = events(scene)
+        inbox.replay(session, event.workspace_id, [event.id or 0], scene.clock(), quiet=True)
+    take(scene)
+
+    assert [row["whopId"] for row in scene.rows("whopProducts")] == [found["id"]]
+    assert [event.state for event in events(scene)] == ["done"]
 
 
 def test_an_event_of_another_company_is_parked_at_once(scene: Scene) -> None:

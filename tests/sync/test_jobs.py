@@ -7,9 +7,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 
 import pytest
 import structlog
+from events import a_body, events, receive
 from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -19,6 +21,7 @@ from connector import jobs, schedule
 from connector.cli.worker import work
 from connector.core.reconciling import Standing, count
 from connector.jobqueue import QUEUES, RqBell, connect
+from connector.ports import JobQueue
 from connector.store import alerts, connections, reconciliations
 from connector.sync import mirror, reconciling
 
@@ -106,6 +109,26 @@ def test_a_flushed_queue_is_filled_again_by_the_sweep(installed: Scene, redis_ur
     assert installed.run(run_id).status == "success"
 
 
+def test_an_event_that_nobody_was_rung_for_is_taken_at_the_next_tick(
+    installed: Scene, burst: Burst, redis_url: str
+) -> None:
+    """Its ring was lost, and all of Redis with it; the events themselves are rows."""
+    found = installed.records("products")[0]
+    receive(installed, a_body(installed, "product.updated", found))
+    with connect(redis_url) as redis:
+        redis.flushall()
+    (tick,) = [one for one in schedule.TICKS if one.job == "drain"]
+    assert tick.every <= 60
+    burst()
+    assert [event.state for event in events(installed)] == ["pending"]
+
+    stop = Impatient()
+    schedule.run(RingingOnce(stop, installed.parts.tools.queue), stop, monotonic=stop.monotonic, ticks=[tick])
+    burst()
+
+    assert [event.state for event in events(installed)] == ["done"]
+
+
 def test_a_job_carries_ids_alone_and_as_json(installed: Scene, redis_url: str) -> None:
     run_id = installed.start()
 
@@ -147,6 +170,18 @@ class CountingBell:
         self.rung.append((self.stop.now, job, queue, expires))
         if len(self.rung) == self.left:
             self.stop.set()
+
+
+@dataclass
+class RingingOnce:
+    """Stops the scheduler when it has rung."""
+
+    stop: Impatient
+    bell: JobQueue
+
+    def ring(self, job: str, queue: str, *, expires: int | None = None, **ids: str) -> None:
+        self.bell.ring(job, queue, expires=expires, **ids)
+        self.stop.set()
 
 
 def test_the_scheduler_rings_at_once_and_at_each_tick() -> None:

@@ -89,6 +89,35 @@ def test_a_payment_that_fails_leaves_a_note_and_a_task_and_the_membership_decide
     assert task["beside"] == {"Person": deal["pointOfContactId"], "Opportunity": deal["id"]}
 
 
+def test_a_task_goes_to_whom_the_mapping_names(synced: Scene) -> None:
+    (member,) = synced.crm("query{workspaceMembers(first:1){edges{node{id}}}}")["workspaceMembers"]["edges"]
+    found, other = [row for row in synced.records("memberships") if _may_fail(synced, row)][:2]
+    synced.crm(
+        "mutation($id:UUID!,$to:UUID!){updateOpportunity(id:$id,data:{ownerId:$to}){id}}",
+        id=synced.deal_of(found["id"])["id"],
+        to=member["node"]["id"],
+    )
+    mappings = tuple(
+        replace(one_, notes=tuple(replace(rule, assignee="owner") for rule in one_.notes))
+        for one_ in synced.tools.mappings
+    )
+    receive(
+        synced, *bodies(synced, [*happen(synced, "fail", found["id"]), *happen(synced, "fail", other["id"])])
+    )
+
+    take(synced, replace(synced.tools, mappings=mappings))
+
+    deals = {
+        synced.deal_of(one_["id"])["id"]: to for one_, to in ((found, member["node"]["id"]), (other, None))
+    }
+    assert {row["beside"]["Opportunity"]: row["assigneeId"] for row in notes(synced, "tasks")} == deals
+
+
+def _may_fail(scene: Scene, row: Json) -> bool:
+    there = {deal["whopMembershipId"] for deal in scene.rows("opportunities")}
+    return row["id"] in there and row["status"] == "active" and bool(row["member_id"])
+
+
 @pytest.mark.parametrize(
     ("what", "status", "word"), [("cancel", "CANCELLED", "canceled"), ("expire", "EXPIRED", "expired")]
 )

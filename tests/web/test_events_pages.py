@@ -190,9 +190,19 @@ def test_the_filters_are_the_address(at_desk: Desk) -> None:
     assert "payment.failed</a>" not in at_desk.page("/events?state=parked")
     assert "membership.activated</a>" not in at_desk.page("/events?type=payment.failed")
     assert "No event fits these filters" in at_desk.page("/events?q=nothing")
+    assert "membership.activated</a>" in at_desk.page("/events?q=msg_2")
+    assert "payment.failed</a>" not in at_desk.page("/events?q=msg_2")
+    assert "payment.failed</a>" in at_desk.page(f"/events?connection={at_desk.connection.id}")
+    assert "No event fits these filters" in at_desk.page("/events?connection=another")
 
 
-def test_one_event_shows_what_stands_in_its_way_and_its_body_covered(at_desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "words"),
+    [("standard", "Standard Webhooks"), ("legacy", "the old X-Whop-Signature header")],
+)
+def test_one_event_shows_what_stands_in_its_way_and_its_body_covered(
+    at_desk: Desk, scheme: str, words: str
+) -> None:
     body = {
         "data": {
             "id": "mem_1",
@@ -201,12 +211,14 @@ def test_one_event_shows_what_stands_in_its_way_and_its_body_covered(at_desk: De
             "note": "<script>alert(1)</script>",
         }
     }
-    id_ = receive(at_desk, body=body)
+    id_ = receive(at_desk, body=body, scheme=scheme)
     park(at_desk, id_)
 
     page = at_desk.page(f"/events/{id_}")
 
     assert "Provided phone number is invalid" in page
+    assert f"<dt>Signed as</dt><dd>{words}, in the words of v1</dd>" in page
+    assert "<dt>Tries that failed</dt><dd>1</dd>" in page
     assert "ada@example.com" not in page
     assert "NWTC-7K2M" not in page
     assert "<script>alert" not in page
