@@ -28,12 +28,14 @@ class Untold:
 
 
 def untold(session: Session, workspace_id: str, connection_id: str, since: datetime) -> Untold:
-    """Looks at the latest few syncs that ended after ``since``, and at records that say when they changed.
+    """Looks at the latest few syncs that ended after ``since``: at records that say when they changed, and at
+    what each counted as missed.
 
-    A change from before ``since``, when nobody listened yet, is none.
+    A change from before ``since``, when nobody listened yet, is none. What a sync counted has changed since
+    the one before it began, nobody knows when.
     """
-    runs = (
-        select(sync_run.c.number)
+    latest = (
+        select(sync_run.c.number, sync_run.c.started_at, sync_run.c.missed)
         .where(
             sync_run.c.connection_id == connection_id,
             sync_run.c.workspace_id == workspace_id,
@@ -43,8 +45,12 @@ def untold(session: Session, workspace_id: str, connection_id: str, since: datet
         .order_by(sync_run.c.number.desc())
         .limit(_RUNS)
     )
-    silent = _silent(session, workspace_id, connection_id, list(session.execute(runs).scalars()), since)
-    return Untold(len(silent), max(silent, default=None))
+    runs = session.execute(latest).all()
+    silent = _silent(session, workspace_id, connection_id, [run.number for run in runs], since)
+    before = [*(run.started_at or since for run in runs[1:]), since]
+    counted = [(run.missed, at) for run, at in zip(runs, before, strict=False) if run.missed]
+    count = max(len(silent), sum(missed for missed, _ in counted))
+    return Untold(count, max([*silent, *(at for _, at in counted)], default=None))
 
 
 def missed(session: Session, run: Run) -> int | None:

@@ -344,6 +344,7 @@ def test_a_quiet_and_sound_connection_needs_nobody(site: Site, browser: Browser,
     assert state(site, one).status.word == "Listening"
     text = words(browser.get(path(one)))
     assert "Taken 1 in the last 24 hours" in text
+    assert "Accepted 100 % of what came" in text
     assert "typically" in text
     assert "Needs you" not in words(browser.get("/"))
 
@@ -356,7 +357,9 @@ def test_refusals_are_told_in_words(site: Site, browser: Browser, one: Connectio
     assert [each.title for each in state(site, one).troubles] == [
         "Deliveries are refused: the secret does not fit"
     ]
-    assert "Signed with another secret, or changed on the way 3" in words(browser.get(path(one)))
+    text = words(browser.get(path(one)))
+    assert "Signed with another secret, or changed on the way 3" in text
+    assert "Accepted 25 % of what came" in text
     assert "the secret does not fit" in words(browser.get("/"))
 
 
@@ -420,6 +423,29 @@ def test_what_nobody_could_have_told_is_no_silence(
     a_sync_found(site, one, 5, **times)
 
     assert state(site, one).untold.count == 0
+
+
+def test_silence_is_told_when_the_hourly_sync_missed_events_of_what_says_no_time(
+    site: Site, one: Connection
+) -> None:
+    """Members do not say when they changed: it was after the sync before had begun."""
+    enter(site, one)
+    receive(site, one, at=now() + timedelta(minutes=5), source_id="mber_8")
+    for hour, missed in ((1, 0), (2, 3)):
+        a_sync_missed(site, one, missed, at=now() + timedelta(hours=hour))
+
+    assert [each.title for each in state(site, one).troubles] == ["Whop is silent although things change"]
+    receive(site, one, at=now() + timedelta(minutes=61), source_id="mber_9")
+    assert state(site, one).troubles == []
+
+
+def a_sync_missed(site: Site, one: Connection, count: int, *, at: datetime) -> None:
+    with site.parts.database.transaction() as session:
+        new = a_new_run(one, at, type="incremental")
+        runs.start(session, new)
+        run = runs.lease(session, new.id, owner="w", now=at, until=at + timedelta(minutes=1))
+        assert run is not None
+        runs.finish(session, run, owner="w", status="success", now=at, missed=count)
 
 
 def a_sync_found(site: Site, one: Connection, count: int, *, changed: datetime, found: datetime) -> None:
