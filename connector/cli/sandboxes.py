@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def whop(  # noqa: PLR0913 - one parameter an option
         seed=seed,
         data_dir=_folder(data),
         limited=limits,
+        clock=time.time,  # notes and tasks are for what happens from now on
     )
     _serve(app, port, fd, as_json=as_json)
 

@@ -3,17 +3,24 @@
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from whop_caller import Caller, fixture
 
 from connector.sandbox.whop.posting import signed
 
 KEY = "developer:manage_webhook"
+ROOT = Path(__file__).parents[2]
 
 
 class Ear:
@@ -152,6 +159,46 @@ def test_hooks_survive_a_restart_and_keep_their_secret(tmp_path: Any, ear: Ear) 
 
 
 # --- what happens is told ---
+
+
+def test_by_a_clock_each_happening_is_of_now_and_later_than_the_one_before(ear: Ear) -> None:
+    now = datetime(2031, 5, 6, 15, 30, tzinfo=UTC)
+    whop = Caller(members=30, limited=False, clock=now.timestamp)
+    register(whop, ear.url, events=["payment.succeeded"])
+    active = an_active(whop)["id"]
+
+    times = [one["record"]["paid_at"] for _ in range(3) for one in happen(whop, "pay", active)[1:]]
+
+    assert times == sorted(set(times))
+    assert {time[:19] for time in times} == {"2031-05-06T15:30:00"}
+    assert [body["timestamp"][:19] for body in ear.bodies()] == ["2031-05-06T15:30:00"] * 3
+
+
+def test_by_a_clock_that_is_behind_nothing_happens_before_the_day_of_the_records() -> None:
+    whop = Caller(members=30, limited=False, clock=lambda: 0.0)
+    active = an_active(whop)
+
+    (told,) = happen(whop, "change_membership", active["id"], metadata={"a": "b"})
+
+    assert told["record"]["updated_at"] > max(one["updated_at"] for one in whop.every("payments"))
+
+
+@pytest.mark.slow
+def test_what_happens_in_a_sandbox_of_its_own_process_happens_now(tmp_path: Path) -> None:
+    """Or a demo would leave no notes: they are for what happens after a company was connected."""
+    before = datetime.now(UTC)
+    command = ["sandbox", "whop", "--members", "5", "--data", "whop"]
+    argv = [sys.executable, "-u", "-m", "flask", "--app", str(ROOT / "wsgi.py"), *command]
+    env = {**os.environ, "FLASK_SKIP_DOTENV": "1"}
+    with subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said = process.stdout.readline() if process.stdout else ""
+            url = f"{said.split()[-1]}/sandbox/happen"
+            told = requests.post(url, json={"what": "join"}, timeout=30).json()["told"]
+        finally:
+            process.terminate()
+
+    assert all(datetime.fromisoformat(one["record"]["created_at"]) >= before for one in told)
 
 
 def test_what_happens_is_told_in_its_order_with_todays_records(whop: Caller, ear: Ear) -> None:

@@ -68,6 +68,7 @@ def create_app(  # noqa: PLR0913 - by name only, and each has its default
     clients: Mapping[str, Sequence[str]] | None = None,
     companies: int = 1,
     now: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
 ) -> Flask:
     """A Whop with one seller's invented data; the same arguments give the same bytes.
 
@@ -77,7 +78,9 @@ def create_app(  # noqa: PLR0913 - by name only, and each has its default
     answer. ``clients`` are the OAuth apps (client id to exact redirect URIs);
     without it there is ``app_sandboxConnector``, which takes any local address
     that ends in ``/oauth/whop/callback``. The one user owns ``companies`` (1 to
-    4); the API key is the first one's. ``now`` is the clock of codes and tokens.
+    4); the API key is the first one's. ``now`` is the clock of codes and tokens,
+    ``clock`` that of what happens; without it each change is a second after the
+    one before, from noon of the day on.
     Raises ValueError for sizes that cannot be.
     """
     if data_dir is not None:
@@ -91,6 +94,7 @@ def create_app(  # noqa: PLR0913 - by name only, and each has its default
         today=today or TODAY,
         data_dir=data_dir,
         companies=companies,
+        clock=clock,
     )
     file = data_dir / f"oauth-{seed}.json" if data_dir else None
     grants = Grants(file, tuple(shelf.company.id for shelf in world.owned), now)

@@ -217,10 +217,12 @@ class World:
         today: datetime.date,
         data_dir: Path | None,
         companies: int = 1,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         many = round(members * 1.24) if memberships is None else memberships
         _check(members, many, products, companies)
         self.now = noon(today)
+        self._wall, self._stamped = clock, 0
         self.seed = seed
         self.home = Shelf(Company(NORTHWIND, seed, members, many, products, self.now))
         further = (Shelf(Company(identity, seed, 12, 15, 2, self.now)) for identity in FURTHER)
@@ -258,8 +260,14 @@ class World:
             self.home.forget()
 
     def stamp(self) -> str:
-        """The time the next change happens at."""
-        return iso(self.clock + 1000)
+        """The time the next change happens at. By the clock that was given each is later than the one
+        before, and later than the day that the invented records were made on.
+        """
+        if self._wall is None:
+            return iso(self.clock + 1000)
+        with self.lock:
+            self._stamped = max(self._stamped + 1, round(self._wall() * 1000), self.clock + 1000)
+            return iso(self._stamped)
 
 
 def _check(members: int, memberships: int, products: int, companies: int) -> None:
