@@ -16,7 +16,7 @@ from connector.cli.bench import plain_door, posting, webhooks
 from connector.cli.bench.webhooks import Work
 
 SECRET = "ws_0123456789abcdef"
-SMALL = Work(seconds=1, memberships=40, events=200, payments=20)
+SMALL = Work(seconds=0.5, memberships=12, events=60, payments=10, turns=1, warm_up=0.1)
 
 
 def test_a_delivery_is_signed_over_its_very_bytes(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_both_doors_take_the_same_load_and_the_drain_keeps_up(part: str) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["fresh", "limited", "burst", "kills", "payments"])
+@pytest.mark.parametrize("part", ["fresh", "limited", "notes", "burst", "kills", "payments"])
 def test_every_event_ends_in_the_crm(part: str) -> None:
     report = webhooks.bench(SMALL, (part,))
 

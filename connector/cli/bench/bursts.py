@@ -29,6 +29,7 @@ from connector.store import sales
 _AT_ONCE = 16
 _STATUSES = ("past_due", "active", "canceling", "trialing")
 _MOST_REQUESTS = 150
+_FIRST = 1.0  # seconds until the first kill: a small burst is soon through
 _PAUSE = 3.0  # seconds between two kills: a worker that never lives is given up by its supervisor
 _SOMETIMES = 5.0
 _KILLS = 8
@@ -113,7 +114,9 @@ def _killing(found: Hooked, dice: random.Random) -> Iterator[list[str]]:
 
     def kill() -> None:
         names = [name for name in found.supervisor.pids() if name.startswith("worker")]
-        while len(killed) < _KILLS and not stop.wait(_PAUSE + dice.random() * _SOMETIMES):
+        pause = _FIRST
+        while len(killed) < _KILLS and not stop.wait(pause):
+            pause = _PAUSE + dice.random() * _SOMETIMES
             killed.append(dice.choice(names))
             found.supervisor.kill(killed[-1])
             if len(killed) == 2:

@@ -21,14 +21,15 @@ from connector.cli.bench.report import Report
 from connector.cli.stage import Size
 
 RATES = (50, 200)
-_TURNS = 3
 _MOST = 2.0
-_WARM_UP = 3.0  # seconds: connections, compiled statements, imports
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """How much: seconds of each load, memberships on Whop, events of the burst, payments.
+
+    The doors of the acknowledgement part take their loads in so many ``turns``, after so many seconds of
+    ``warm_up``: connections, compiled statements, imports.
 
     ``database_url`` names a PostgreSQL whose tables may be filled; empty: one of our own, where there is
     the package for it.
@@ -39,6 +40,8 @@ class Work:
     events: int
     payments: int
     database_url: str = ""
+    turns: int = 3
+    warm_up: float = 3.0
 
 
 def bench(work: Work, only: Collection[str]) -> Report:
@@ -79,7 +82,7 @@ def _acknowledge(report: Report, work: Work, found: Hooked, database: str) -> No
     found.sync()
     bodies = changes(found)
     for url in (found.plain_address, found.address):
-        found.post([next(bodies) for _ in range(int(50 * _WARM_UP))], url, rate=50)
+        found.post([next(bodies) for _ in range(int(50 * work.warm_up))], url, rate=50)
     for rate in RATES:
         _at_rate(report, work, found, bodies, f"{database}, {rate} events/s", rate)
     found.settle()
@@ -93,8 +96,8 @@ def _at_rate(report: Report, work: Work, found: Hooked, bodies: Iterator[Json], 
     """
     doors = {"minimal handler": found.plain_address, "our door, drain running": found.address}
     sent: dict[str, list[Sent]] = {name: [] for name in doors}
-    each = max(1, int(rate * work.seconds / _TURNS))
-    for turn in range(_TURNS):
+    each = max(1, int(rate * work.seconds / work.turns))
+    for turn in range(work.turns):
         for name, url in doors.items():
             mine = [next(bodies) for _ in range(each)]
             others = [] if url == found.address else [next(bodies) for _ in range(each)]
