@@ -187,10 +187,13 @@ def with_payments(database_url: str, whop: Service, twenty: Service, tmp_path: P
 
 def test_payments_become_records_of_their_own_where_a_file_says_so(with_payments: Scene) -> None:
     scene = with_payments
+    tagged = scene.records("payments")[0]["id"]
+    scene.change("payments", tagged, metadata={"campaign": "spring"})
 
     run = scene.sync()
 
     assert run.status == "success"
+    assert one(scene.rows("whopPayments"), whopId=tagged)["campaign"] == "spring"
     wanted = {item["id"]: item["status"].upper() for item in scene.records("payments")}
     assert {row["whopId"] for row in scene.rows("whopPayments")} == wanted.keys()
 
