@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 from sqlalchemy import Engine
+from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from connector.store import connections, hooks, inbox
@@ -138,11 +139,14 @@ def test_what_is_not_believed_is_401_without_a_word_and_counted(
 ) -> None:
     raw = an_event()
 
-    answer = deliver(at_desk, *spoil(raw, signed(raw)))
+    with capture_logs() as said:
+        answer = deliver(at_desk, *spoil(raw, signed(raw)))
 
     assert (answer.status_code, answer.text) == (401, "")
     assert kept(at_desk) == []
     assert counted(at_desk) == {reason: 1}
+    told = [(line["log_level"], line["reason"]) for line in said if line["event"] == "refused a webhook"]
+    assert told == [("warning", reason)]
 
 
 def test_an_event_of_another_company_is_refused_and_shown(at_desk: Desk) -> None:
