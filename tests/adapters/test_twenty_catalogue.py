@@ -72,6 +72,12 @@ def attempt(sandbox: Sandbox, *writes: Any) -> list[str | None]:
         return [error.code]
 
 
+def is_met(sandbox: Sandbox) -> None:
+    """The error that was set came in the way of a request."""
+    [dial] = sandbox.control("GET", "dials")["dials"]
+    assert dial["seen"]
+
+
 def unexplained(found: list[str | None]) -> list[str]:
     """Codes without a word on what to do."""
     known = error_registry.entries()
@@ -85,23 +91,30 @@ def test_an_error_in_the_way_of_a_create_loses_and_doubles_nothing(sandbox: Sand
 
     assert unexplained(attempt(sandbox, *writes)) == []
 
+    is_met(sandbox)
     assert attempt(sandbox, *writes) == [None] * 3
     keys = [row["whopUserId"] for row in sandbox.stored().values()]
     assert [keys.count(write.values["whopUserId"]) for write in writes] == [1, 1, 1]
 
 
+@pytest.mark.parametrize(("door", "words"), [("createPeople", "abc"), ("updatePeople", "aaa")])
 @pytest.mark.parametrize("name", [*ERRORS, *LINE])
-def test_an_error_in_the_way_of_an_update_loses_and_doubles_nothing(sandbox: Sandbox, name: str):
-    writes = [a_person(an_id()) for _ in range(3)]
+def test_an_error_in_the_way_of_an_update_loses_and_doubles_nothing(
+    sandbox: Sandbox, name: str, door: str, words: str
+):
+    """Changes that differ go by an upsert, changes that are alike by a filter."""
+    writes = [a_person(an_id()) for _ in words]
     made = sandbox.apply(PERSON, *writes)
-    changes = [an_update(*pair, whopUsername="new") for pair in zip(writes, made, strict=True)]
-    sandbox.fault("createPeople", {**ERRORS, **LINE}[name], times=1)
+    pairs = zip(writes, made, words, strict=True)
+    changes = [an_update(write, done, whopUsername=word) for write, done, word in pairs]
+    sandbox.fault(door, {**ERRORS, **LINE}[name], times=1)
 
     assert unexplained(attempt(sandbox, *changes)) == []
 
+    is_met(sandbox)
     assert attempt(sandbox, *changes) == [None] * 3
     stored = sandbox.stored()
-    assert [stored[write.crm_id]["whopUsername"] for write in writes] == ["new"] * 3
+    assert [stored[write.crm_id]["whopUsername"] for write in writes] == list(words)
 
 
 @pytest.mark.parametrize("name", [*ERRORS, *LINE])
@@ -110,6 +123,7 @@ def test_an_error_in_the_way_of_a_look_up_is_told_and_writes_nothing(sandbox: Sa
 
     assert unexplained(sought(sandbox)) == []
 
+    is_met(sandbox)
     sandbox.fresh()
     assert sandbox.look(PERSON, an_id())[0].by_id is None
 

@@ -184,6 +184,7 @@ def test_updates_that_were_cut_off_neither_double_nor_lose(scene: Scene, cut: st
 
     run = scene.sync(wrap=with_changes)
 
+    assert scene.twenty.ask("GET", "/dials")["dials"][0]["seen"]
     assert run.status == "success"
     assert len(scene.rows("people")) == 38
     members = [row for row in scene.rows("people") if row["whopUserId"]]
