@@ -143,7 +143,8 @@ def _of_ended(facts: Facts, limits: Thresholds) -> Iterator[Condition]:
 def _of_active(facts: Facts, limits: Thresholds, now: datetime) -> Iterator[Condition]:
     if facts.asks is not None:
         number, path = facts.asks.number, f"/runs/{facts.asks.id}"
-        text = f"Sync {number} wants to remove more records than usual, and waits for your decision."
+        what = "change" if facts.asks.status == "paused" else "remove"
+        text = f"Sync {number} wants to {what} more records than usual, and waits for your decision."
         yield _about(facts, Kind.BREAKER, "a sync waits for approval", text, path)
     run = facts.active
     if run is None:

@@ -24,10 +24,3 @@ class WhenGone(NamedTuple):
 
 
 KEEP: Final = WhenGone()
-
-_MANY, _PART = 50, 10
-
-
-def is_too_much(count: int, of: int) -> bool:
-    """Whether so many removals are for a person to decide: more than a tenth of all, and than 50."""
-    return count > max(_MANY, of // _PART)

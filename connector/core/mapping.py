@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from connector.core.gone import WhenGone
+from connector.core.limits import Limits
 from connector.core.notes import NoteRule
 from connector.core.records import UNKNOWN, MappedRecord, Ref, SourceRecord, Values
 from connector.errors import MappingError
@@ -164,6 +165,7 @@ class Mapping:
     stamps: tuple[FieldSpec, ...]
     when_deleted: WhenDeleted
     when_gone: WhenGone
+    limits: Limits
     title: Read
     notes: tuple[NoteRule, ...]
 
@@ -286,12 +288,8 @@ def _title(record: SourceRecord, mapping: Mapping) -> str:
 
 
 def _error(ref: Ref, field: str, source: str, problem: ValueProblem) -> MappingError:
-    return MappingError(
-        f"{ref}: {field} (from {source}) expected {problem.expected}, found {problem.found}",
-        field=field,
-        expected=problem.expected,
-        found=problem.found,
-    )
+    said = f"{ref}: {field} (from {source}) expected {problem.expected}, found {problem.found}"
+    return MappingError(said, field=field, expected=problem.expected, found=problem.found)
 
 
 def shown(value: object, limit: int = 80) -> str:

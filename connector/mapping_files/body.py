@@ -9,6 +9,7 @@ from connector.core import rules
 from connector.core.mapping import Filter, MatchKey, ObjectSpec, Read, WhenDeleted
 from connector.mapping_files.filters import filters_of
 from connector.mapping_files.gone import when_gone
+from connector.mapping_files.limits import limits
 from connector.mapping_files.lines import Lines
 from connector.mapping_files.model import FileMapping
 from connector.mapping_files.nodes import Scalar, Table
@@ -51,6 +52,7 @@ def body(one: Outline, text: str, world: World) -> FileMapping | None:
         stamps=tuple(lines.stamps),
         when_deleted=_when_deleted(one.root, world.problems),
         when_gone=when_gone(one.root, lines),
+        limits=limits(one.root, world.problems),
         title=_title(one.root, one.kind, world),
         notes=notes_of(one.root, lines),
         file=one.file,

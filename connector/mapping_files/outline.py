@@ -13,11 +13,9 @@ from connector.mapping_files.reading import Part, missing, part_of
 from connector.mapping_files.world import World
 
 _OBJECT_NAME: Final = re.compile(r"[a-z][a-zA-Z0-9]{0,62}")
-_LATER: Final = "found {0}:, which is not supported yet, expected it left out"
 _KEYS: Final = {
     **dict.fromkeys(("version", "source", "target", "objects", "match", "fields", "links", "choices"), ""),
-    **dict.fromkeys(("when_deleted_in_crm", "when_gone", "title", "tests", "notes", "tasks"), ""),
-    "limits": _LATER.format("limits"),
+    **dict.fromkeys(("when_deleted_in_crm", "when_gone", "limits", "title", "tests", "notes", "tasks"), ""),
 }
 _OBJECT_KEYS: Final = dict.fromkeys(("name", "plural", "label", "label_plural", "icon", "description"), "")
 

@@ -73,7 +73,7 @@ class Part:
 
 
 def part_of(node: Node, problems: Problems, what: str, known: Mapping[str, str] | None = None) -> Part | None:
-    """The node as a table, its unknown keys reported. ``known``: key → "" or why it is not to be had yet."""
+    """The node as a table, its unknown keys reported where ``known`` names them."""
     if not isinstance(node, Table):
         problems.unfit(node, shown(node), f"{what}: a table of keys")
         return None
@@ -81,8 +81,6 @@ def part_of(node: Node, problems: Problems, what: str, known: Mapping[str, str] 
         for name, (spot, _) in node.entries.items():
             if name not in known:
                 problems.unknown(spot, name, f"{listed(sorted(known))} in {what}", known)
-            elif known[name]:
-                problems.add(spot, known[name])
     return Part(node, problems)
 
 

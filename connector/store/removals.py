@@ -81,8 +81,13 @@ def unseen(session: Session, scope: Claimed, first: int, place: int, limit: int)
 def count_unseen(session: Session, scope: Claimed, first: int) -> tuple[int, int]:
     """How many of those there are, and of how many records."""
     every = select(func.count()).select_from(link)
-    known = session.execute(every.where(*_with_record(scope), link.c.gone_at.is_(None))).scalar()
-    return int(session.execute(every.where(*_unseen(scope, first))).scalar() or 0), int(known or 0)
+    return int(session.execute(every.where(*_unseen(scope, first))).scalar() or 0), count(session, scope)
+
+
+def count(session: Session, scope: Claimed) -> int:
+    """Of how many records of one kind and object the CRM has one."""
+    query = select(func.count()).select_from(link).where(*_with_record(scope), link.c.gone_at.is_(None))
+    return int(session.execute(query).scalar() or 0)
 
 
 def mark_gone(session: Session, workspace_id: str, link_ids: Sequence[int], now: datetime) -> int:

@@ -22,6 +22,7 @@ from connector.store.connections import Connection
 from connector.store.db import Session
 from connector.store.overview import RunFilter
 from connector.store.runs import Run
+from connector.sync import limiting
 from connector.sync.waiting import LONGEST, side_in_trouble
 
 _LIMITS: Final = ("crm_rate_limit", "crm_busy", "source_rate")
@@ -45,6 +46,7 @@ def _facts(session: Session, one: Connection, refused: str, now: datetime) -> Fa
     active = next((run for run in syncs if run.active), None)
     waits = RunFilter(status="waiting", connection_id=one.id)
     asking = overview.run_page(session, one.workspace_id, waits, limit=1).items
+    asking = asking or [run for run in syncs if limiting.asks(run)]
     report = reconciliations.latest(session, *ids)
     return Facts(
         one.id,

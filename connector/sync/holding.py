@@ -16,6 +16,8 @@ from connector.core.outcomes import as_json
 from connector.errors import ConnectorError, ReconnectError
 from connector.store import connections, links, runs, workspaces
 from connector.store.db import Database, Session
+from connector.sync import limiting
+from connector.sync.limiting import ManyChangesError
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +44,12 @@ def end_access(session: Session, workspace_id: str, connection_id: str, code: st
 
 
 def is_held(database: Database, run: runs.Run, owner: str, error: ConnectorError, now: datetime) -> bool:
-    """Whether the run waits because of this error: given back until a credential is given that works."""
+    """Whether the run waits because of this error: given back until a credential is given that works, or
+    somebody agrees."""
+    if isinstance(error, ManyChangesError):
+        with database.transaction() as session:
+            _give_back(session, run, owner, error, limiting.paused(run, error))
+        return True
     if not isinstance(error, ReconnectError):
         return False
     with database.transaction() as session:
@@ -54,11 +61,17 @@ def is_held(database: Database, run: runs.Run, owner: str, error: ConnectorError
             changes = _without_access(session, run, error, now)
         if changes is None:
             return False
-        log.error("run paused", code=error.code, error=str(error))
-        given_back = {"lease_owner": None, "lease_until": None, "error": as_json(error)}
-        runs.save(session, run, owner=owner, **given_back, **changes)
-        links.release(session, run.workspace_id, run.id)
+        _give_back(session, run, owner, error, changes)
     return True
+
+
+def _give_back(
+    session: Session, run: runs.Run, owner: str, error: ConnectorError, changes: dict[str, Any]
+) -> None:
+    log.error("run paused", code=error.code, error=str(error))
+    given_back = {"lease_owner": None, "lease_until": None, "error": as_json(error)}
+    runs.save(session, run, owner=owner, **given_back, **changes)
+    links.release(session, run.workspace_id, run.id)
 
 
 _AT_ONCE = timedelta(seconds=1)

@@ -2,7 +2,8 @@
 
 Gone is what a complete pass did not come upon and what the source then answers with 404, while our
 permissions are proven in the same minute: a permission that was withdrawn gives fewer rows, not an error.
-Where more than a tenth of the records, and more than 50, would be touched, nothing is: an admin is asked.
+Where more than the mapping's limit (a tenth of the records), and more than 50, would be touched, nothing is:
+an admin is asked.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any, Final
 
 import structlog
 
-from connector.core.gone import Gone, is_too_much
+from connector.core.gone import Gone
+from connector.core.limits import is_too_much
 from connector.core.mapping import Mapping
 from connector.store import links, questions, removals
 from connector.store.removals import Left
@@ -69,12 +71,13 @@ def _may(scope: Scope, mapping: Mapping, first: int) -> bool:
             log.info("removals wait for the answer to those of an earlier sync", kind=mapping.kind)
             return False
         count, of = removals.count_unseen(session, scope.claims(mapping), first)
-    if not is_too_much(count, of):
+    most = mapping.limits.most_removed
+    if not is_too_much(count, of, most):
         return True
     with scope.database.reading() as session:
         sample = removals.unseen(session, scope.claims(mapping), first, 0, _SAMPLE)
     gone = _gone(scope, mapping, sample)
-    if not is_too_much(count * len(gone) // max(1, len(sample)), of):
+    if not is_too_much(count * len(gone) // max(1, len(sample)), of, most):
         return True
     log.warning("many records are gone: an admin is asked", kind=mapping.kind, count=count, of=of)
     asked = {"from": first, "count": count, "of": of, "object": mapping.object.name}

@@ -12,7 +12,7 @@ import structlog
 from connector.core.mapping import Mapping
 from connector.core.records import AbsentRecord, Page, Ref
 from connector.store import connections, runs
-from connector.sync import reading, selling, steps
+from connector.sync import limiting, reading, selling, steps
 from connector.sync.progress import saved
 from connector.sync.scope import Advance, Progress, Scope
 from connector.sync.tools import Tools
@@ -111,10 +111,11 @@ def _checkpoints(scope: Scope, stage: str) -> Advance:
         done = list(scope.run.checkpoint.get("done", ()))
         if place is None:
             return going_on(scope)
+        kept = {name: of for name, of in scope.run.checkpoint.items() if name == limiting.ASKED}
         if place.last:
-            return {"done": [*done, stage]}
-        astray = {name: n for name, n in scope.run.checkpoint.items() if name == "astray"}
-        return {"done": done, "stage": stage, "cursor": place.cursor, **astray}
+            return {**kept, "done": [*done, stage]}
+        kept |= {name: n for name, n in scope.run.checkpoint.items() if name == "astray"}
+        return {**kept, "done": done, "stage": stage, "cursor": place.cursor}
 
     return advance_
 

@@ -19,6 +19,7 @@ from connector.core.records import Page, Ref
 from connector.errors import ConnectorError
 from connector.sync import drifting, looking, parents, recalling, selling, settling
 from connector.sync.gathering import Batch, Gathering
+from connector.sync.limiting import Ceiling
 from connector.sync.looking import Sight
 from connector.sync.scope import Advance, Item, Progress, Scope
 from connector.sync.sending import Sender
@@ -59,6 +60,7 @@ class Road:
         self._is_stopped = is_stopped
         self._gathering = Gathering()
         self._watch = Watch(scope, mapping)
+        self._ceiling = Ceiling(scope, mapping)
         self._beside = beside
         self._open_lanes()
         self._taken: Taken = {}
@@ -153,6 +155,7 @@ class Road:
         self._ahead = lanes + self._scope.pace.ahead
 
     def _give(self, batch: Batch) -> None:
+        self._ceiling.add(batch.items)
         self._sender.give(batch)
         if self._sure:
             self._keep_up(left=self._ahead)

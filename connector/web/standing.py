@@ -17,6 +17,7 @@ from connector.store.overview import Health
 from connector.store.reconciliations import Reconciliation
 from connector.store.runs import Run
 from connector.store.workspaces import Workspace
+from connector.sync import limiting
 from connector.sync.waiting import side_in_trouble
 from connector.web import error_registry, listening, present, shares
 from connector.web.listening import Listening
@@ -115,6 +116,7 @@ def needs(workspace: Workspace, found: Sequence[Standing], latest: Sequence[Run]
         *_failing(found, latest),
         *_undecided(found),
         *_gone(found, latest),
+        *_over_limit(found),
     ]
 
 
@@ -201,6 +203,16 @@ def _gone(found: Sequence[Standing], latest: Sequence[Run]) -> Iterator[Need]:
             title = f"{titles[run.connection_id]}: many records are gone from Whop"
             text = "So many that nothing was done with them. Say whether they are gone, or it is a mistake."
             yield Need("warn", "waiting", title, text, url_for("removals.show", run_id=run.id), "Decide")
+
+
+def _over_limit(found: Sequence[Standing]) -> Iterator[Need]:
+    """Changes that were too many to be made without asking."""
+    for one in found:
+        run = one.active
+        if run is not None and limiting.asks(run):
+            title = f"{one.title}: a sync would change unusually many records"
+            text = str((run.error or {}).get("message", ""))
+            yield Need("warn", "waiting", title, text, url_for("runs.show", run_id=run.id), "Decide")
 
 
 def _undecided(found: Sequence[Standing]) -> Iterator[Need]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from connector.core import rules
 from connector.core.gone import KEEP
+from connector.core.limits import USUAL
 from connector.core.mapping import (
     FieldRule,
     FieldSpec,
@@ -83,6 +84,7 @@ def a_mapping(
         stamps=(FieldSpec("syncedAt", "date_time", declared=True),),
         when_deleted=when_deleted,
         when_gone=KEEP,
+        limits=USUAL,
         title=title or rules.path("id"),
         notes=tuple(notes),
     )

@@ -97,7 +97,10 @@ FRAME = [
         HEAD + "feilds: {}\n" + GOOD,
         '4:1: found "feilds", expected one of choices, fields, limits, links, match, notes, objects, source, target, tasks, tests, title, version, when_deleted_in_crm, when_gone in a mapping, did you mean "fields"?',
     ),
-    (HEAD + GOOD + "limits: {}\n", "5:1: found limits:, which is not supported yet, expected it left out"),
+    (
+        HEAD + GOOD + "limits: {most_removed: 10}\n",
+        "5:24: found 10, expected a share of the records from 0% to 100%, such as 10%",
+    ),
     (
         HEAD + GOOD + "when_deleted_in_crm: restored\n",
         '5:22: found "restored", expected one of respect, restore, recreate, did you mean "restore"?',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.core.gone import KEEP, Gone, WhenGone
+from connector.core.limits import Limits
 from connector.errors import MappingFileError
 from connector.mapping_files import FileMapping, load_texts
 from tests.mapping_files.test_broken_files import CRM, SOURCE
@@ -59,3 +60,22 @@ def test_a_mistake_is_told_by_its_line(said: str, problem: str) -> None:
     assert len(raised.value.problems) == 1
     assert problem in raised.value.problems[0]
     assert raised.value.problems[0].startswith("m.yaml:8:")
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("", Limits(10, None)),
+        ("limits: {most_removed: 5%, most_changed: 60%}\n", Limits(5, 60)),
+        ("limits: {most_changed: 0 %}\n", Limits(10, 0)),
+    ],
+)
+def test_limits_are_shares(text: str, means: Limits) -> None:
+    assert loaded(text).limits == means
+
+
+@pytest.mark.parametrize("text", ["10", "110%", "ten", "[1%]", "-1%"])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    with pytest.raises(MappingFileError) as told:
+        loaded(f"limits: {{most_removed: {text}}}\n")
+    assert "a share of the records" in str(told.value)

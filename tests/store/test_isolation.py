@@ -329,6 +329,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
         s, w, "connection-of-a", every_hours=0, due_at=NOW
     ),
     "removals.unseen": lambda s, w, a: removals.unseen(s, members_of(w, a), 99, 0, 10),
+    "removals.count": lambda s, w, a: removals.count(s, members_of(w, a)),
     "removals.count_unseen": lambda s, w, a: sum(removals.count_unseen(s, members_of(w, a), 99)),
     "removals.mark_gone": lambda s, w, a: removals.mark_gone(s, w, [a.link_id], NOW),
     "removals.keep_unseen": lambda s, w, a: removals.keep_unseen(s, members_of(w, a), 99, NOW),

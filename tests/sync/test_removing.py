@@ -9,7 +9,8 @@ import pytest
 from breaking import with_late
 from scene import Scene
 
-from connector.core.gone import Gone, WhenGone, is_too_much
+from connector.core.gone import Gone, WhenGone
+from connector.core.limits import Limits, is_too_much
 from connector.errors import RefusedError
 from connector.store import questions
 from connector.store.runs import Run
@@ -60,15 +61,14 @@ def sync(scene: Scene, tools: Tools, type_: str = "full") -> Run:
 
 @pytest.mark.parametrize("type_", ["full", "incremental"])
 def test_what_is_gone_is_marked_once(synced: Scene, type_: str) -> None:
-    gone = linked(synced)[0]
+    gone = next(id_ for id_ in linked(synced) if synced.deal_of(id_)["whopMembershipStatus"] != "EXPIRED")
     vanish(synced, gone)
     tools = with_gone(synced.tools, Gone.MARK)
 
     run = sync(synced, tools, type_)
 
     assert synced.deal_of(gone)["whopMembershipStatus"] == "EXPIRED"
-    entry = synced.told(run, gone)
-    assert (entry.result, entry.reason) in (("updated", "gone"), ("unchanged", None), ("skipped", "gone"))
+    assert synced.told(run, gone).result == "updated"
     again = sync(synced, tools, type_)
     assert not [one for one in synced.log(again) if one.source_id == gone]
 
@@ -113,7 +113,7 @@ def test_what_a_list_leaves_out_and_whop_still_has_is_not_gone(synced: Scene) ->
 @pytest.fixture
 def emptied(synced: Scene, monkeypatch: pytest.MonkeyPatch) -> tuple[Scene, Run, list[str]]:
     """More is gone than may be removed without asking."""
-    monkeypatch.setattr("connector.core.gone._MANY", 5)
+    monkeypatch.setattr("connector.core.limits._MANY", 5)
     gone = linked(synced)[:12]
     vanish(synced, *gone)
     return synced, sync(synced, with_gone(synced.tools, Gone.DELETE)), gone
@@ -127,6 +127,17 @@ def test_too_many_are_asked_about_and_nothing_is_done(emptied: tuple[Scene, Run,
     again = sync(scene, with_gone(scene.tools, Gone.DELETE))  # syncs go on, and ask nothing twice
     assert again.status == "success"
     assert set(gone) <= set(linked(scene))
+
+
+def test_a_mapping_may_let_more_be_removed(synced: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.core.limits._MANY", 5)
+    gone = linked(synced)[:12]
+    vanish(synced, *gone)
+    tools = with_gone(synced.tools, Gone.DELETE)
+    loose = tuple(replace(one, limits=Limits(most_removed=90)) for one in tools.mappings)
+
+    assert sync(synced, replace(tools, mappings=loose)).status == "success"
+    assert not set(gone) & set(linked(synced))
 
 
 def test_what_was_approved_is_looked_for_once_more_and_removed(emptied: tuple[Scene, Run, list[str]]) -> None:
@@ -181,10 +192,17 @@ def test_a_cancelled_sync_ends_and_frees_its_connection(synced: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "of", "much"), [(50, 60, False), (51, 60, True), (100, 1000, False), (101, 1000, True)]
+    ("count", "of", "percent", "much"),
+    [
+        (50, 60, 10, False),
+        (51, 60, 10, True),
+        (100, 1000, 10, False),
+        (101, 1000, 10, True),
+        (101, 1000, 20, False),
+    ],
 )
-def test_more_than_a_tenth_and_than_fifty_is_too_much(count: int, of: int, much: bool) -> None:
-    assert is_too_much(count, of) is much
+def test_more_than_a_tenth_and_than_fifty_is_too_much(count: int, of: int, percent: int, much: bool) -> None:
+    assert is_too_much(count, of, percent) is much
 
 
 def test_a_run_that_waits_for_an_answer_leaves_room_for_the_next(

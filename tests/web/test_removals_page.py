@@ -110,6 +110,20 @@ def test_two_admins_who_answer_at_once_are_told(at_desk: Desk) -> None:
     assert "does not wait for an answer" in text_of(at_desk, f"/runs/{run.id}")
 
 
+def test_a_sync_that_would_change_too_many_says_so_and_offers_to_go_on(at_desk: Desk) -> None:
+    told = {"code": "many_changes", "message": "It would change more than 60 % of the 90 records."}
+    with at_desk.door.parts.database.transaction() as session:
+        new = a_new_run(at_desk.connection, NOON)
+        runs.start(session, new)
+        session.execute(update(sync_run).where(sync_run.c.id == new.id).values(status="paused", error=told))
+
+    page = text_of(at_desk, f"/runs/{new.id}")
+
+    assert "more than 60 % of the 90 records" in page
+    assert "Resume" in page
+    assert "unusually many records" in text_of(at_desk, "/")
+
+
 def test_a_run_without_a_question_has_no_such_page(at_desk: Desk) -> None:
     run = asking(at_desk)
     with at_desk.door.parts.database.transaction() as session:
