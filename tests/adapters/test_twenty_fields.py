@@ -97,6 +97,37 @@ def test_whatever_is_stored_can_be_read_and_written_over(type_: str, raw: Any):
     assert found is None or key_text(found) is not None
 
 
+MORE = [{"url": "https://a.com/two", "label": "Two"}]
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "now", "sent"),
+    [
+        (
+            "links",
+            {"primaryLinkUrl": "https://a.com/new"},
+            {"primaryLinkUrl": "https://a.com", "primaryLinkLabel": "Shop", "secondaryLinks": MORE},
+            {"primaryLinkUrl": "https://a.com/new", "primaryLinkLabel": "Shop", "secondaryLinks": MORE},
+        ),
+        (
+            "emails",
+            {"primaryEmail": "b@a.com"},
+            {"primaryEmail": "a@a.com", "additionalEmails": ["b@a.com", "c@a.com"]},
+            {"primaryEmail": "b@a.com", "additionalEmails": ["c@a.com"]},
+        ),
+        (
+            "phones",
+            {"primaryPhoneNumber": "+46701740605"},
+            {"primaryPhoneNumber": "1", "additionalPhones": [{"number": "2"}]},
+            {"primaryPhoneNumber": "+46701740605", "additionalPhones": [{"number": "2"}]},
+        ),
+    ],
+)
+def test_parts_that_are_not_ours_are_sent_as_they_are(type_: str, value: Any, now: Any, sent: Any):
+    """What is left out of these, Twenty empties."""
+    assert fields.as_change(type_, value, now) == sent
+
+
 def stored(type_: str, sent: Any) -> Any:
     """How Twenty stores and shows what was sent, by what the recordings tell."""
     if type_ in ("text", "select"):
