@@ -82,14 +82,14 @@ def test_a_webhook_is_sent_at_once_while_a_full_sync_is_at_the_limit(limited: Li
     limited.ask(full, 60)
     before = limited.time.now
 
-    limited.ask(webhook, 4)
+    limited.ask(webhook, 2)
 
     assert limited.time.now == before
 
 
 def test_what_is_asked_of_the_metadata_costs_nothing(limited: Limited) -> None:
     client = limited.client()
-    limited.ask(client, 44)
+    limited.ask(client, 48)
     before = limited.time.now
 
     for _ in range(20):
@@ -101,7 +101,7 @@ def test_what_is_asked_of_the_metadata_costs_nothing(limited: Limited) -> None:
 
 def test_a_rest_call_for_records_costs_one(limited: Limited) -> None:
     client = limited.client()
-    limited.ask(client, 44)
+    limited.ask(client, 48)
     before = limited.time.now
 
     client.rest("GET", "/rest/people")

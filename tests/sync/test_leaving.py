@@ -246,11 +246,8 @@ def test_reconnecting_stops_what_is_being_taken_back(synced: Scene) -> None:
 
 @pytest.mark.parametrize("then", [Then.DELETE, Then.MARK])
 @pytest.mark.parametrize("seam", [BEFORE_COMMIT, AFTER_COMMIT, BEFORE_CRM, AFTER_CRM])
-def test_a_job_killed_anywhere_ends_as_if_nobody_had_killed_it(
-    synced: Scene, then: Then, seam: str, backend: str
-) -> None:
-    if backend != "sqlite":
-        pytest.skip("one database is enough for the seams")
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_job_killed_anywhere_ends_as_if_nobody_had_killed_it(synced: Scene, then: Then, seam: str) -> None:
     cap_batches(synced, 5)
     expected = sum(numbers[1 if then is Then.DELETE else 2] for numbers in counted(synced).values())
     id_ = disconnect(synced, then)
