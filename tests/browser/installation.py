@@ -29,7 +29,7 @@ from connector.store.inbox import InboxEvent
 from connector.store.reviews import Review
 from connector.store.runs import Run
 from connector.store.workspaces import Workspace
-from connector.sync import hook_secrets
+from connector.sync import expiring, hook_secrets
 from connector.web import own_door
 
 PATIENCE = 30.0
@@ -107,6 +107,8 @@ class Installation:
             page = visitor.press(page, "Approve")
             if page.url.endswith("/plan"):  # connected again, it catches up by itself
                 visitor.press(page, "Agree and start the first sync")
+        self.wait_until_idle()
+        expiring.sweep(self.parts.tools)  # as the clock would in a moment, while a test clicks
         self.wait_until_idle()
         return self._active()[0]
 

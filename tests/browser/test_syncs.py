@@ -48,8 +48,8 @@ def test_a_record_that_the_crm_refused_is_shown_in_its_words_and_tried_again(
     failed.get_by_role("button", name="Try again").click()
     marta.reads("Trying again")
     assert marta.waits_for_the_end() == "Success"
-    newest = connected.runs()[0]
-    assert (newest.type, newest.status) == ("repair", "success")
+    repairs = [run.status for run in connected.runs() if run.type == "repair"]
+    assert repairs[0] == "success"
     assert "Renamed" in [one["name"]["firstName"] for one in connected.people()]
 
 
