@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from connector.store import workspaces
+from connector.store import db, workspaces
 from connector.store.db import Database, in_transaction
 
 from .builders import a_workspace
@@ -118,6 +119,41 @@ def test_every_sqlite_connection_is_set_up(database: Database, pragma: str, valu
         found = [session.exec_driver_sql(f"PRAGMA {pragma}").scalar() for session in (one, two)]
 
     assert found == [value, value]
+
+
+ONLY_POSTGRESQL = pytest.mark.parametrize("backend", ["postgresql"])
+
+
+@ONLY_POSTGRESQL
+@pytest.mark.parametrize(("trusted", "asked"), [(0.0, 1), (3600.0, 0)])
+def test_a_server_is_asked_whether_it_is_there_only_after_a_rest(
+    database: Database, monkeypatch: pytest.MonkeyPatch, trusted: float, asked: int
+) -> None:
+    names(database)
+    ping, pings = database.engine.dialect.do_ping, list[Any]()
+    monkeypatch.setattr(database.engine.dialect, "do_ping", lambda one: pings.append(one) or ping(one))
+    monkeypatch.setattr(db, "_TRUSTED", trusted)
+
+    names(database)
+
+    assert len(pings) == asked
+
+
+@ONLY_POSTGRESQL
+def test_a_connection_that_ended_while_it_rested_is_replaced(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "_TRUSTED", 0.0)
+    with database.reading() as rested:
+        pid = rested.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        with database.reading() as other:
+            other_pid = other.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    ending = Database(database.engine.url.render_as_string(hide_password=False))
+    with closing(ending), ending.transaction() as session:
+        for one in (pid, other_pid):
+            session.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", (one,))
+
+    assert names(database) == []
 
 
 @ONLY_SQLITE
