@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from scene import Scene, cap_batches
@@ -66,6 +67,17 @@ def test_whoever_resumes_it_has_agreed(renamed: Scene, type_: str) -> None:
     assert again.status == "success"
     assert not limiting.asks(again)
     assert again.counts["person"]["updated"] == changed(renamed) > 20
+
+
+def test_the_word_counts_for_all_jobs_that_are_left(renamed: Scene) -> None:
+    run = sync(renamed, "full", 40)
+    steering.resume(renamed.tools, run.workspace_id, run.connection_id)
+    renamed.clock.step = timedelta(seconds=0.5)  # by which a job is through with a few requests
+
+    again = renamed.go_on(run.id, tools=limited(renamed.tools, 40))
+
+    assert again.status == "success"
+    assert again.checkpoint[limiting.ASKED] == ["person"]
 
 
 def test_a_cancelled_one_leaves_the_rest_and_the_next_asks_again(renamed: Scene) -> None:
