@@ -338,16 +338,16 @@ def test_a_silent_server_is_a_timeout(world: ExitStack) -> None:
 def test_a_trickling_answer_is_given_up(world: ExitStack) -> None:
     def trickle(caller: Caller) -> None:
         caller.send_response(200)
-        caller.send_header("Content-Length", "1000")
+        caller.send_header("Content-Length", "10000")
         caller.end_headers()
-        for _ in range(100):
+        for _ in range(1000):
             caller.wfile.write(b"x")
             time.sleep(0.02)
 
     server = world.enter_context(serving(trickle))
 
     with pytest.raises(TryLaterError, match="took too long") as caught:
-        a_door(world, read_timeout=0.05).session(server.url).request("POST", "/")
+        a_door(world, read_timeout=0.3).session(server.url).request("POST", "/")
 
     assert caught.value.code == "timeout"
 
