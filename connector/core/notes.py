@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from connector.core import sales
 from connector.core.events import Told
-from connector.core.records import SourceRecord
+from connector.core.records import SourceRecord, iso
 
 Kind = Literal["note", "task"]
 Fields = Mapping[str, Any]
@@ -147,8 +147,3 @@ def due_at(rule: NoteRule, fact: Fact) -> str | None:
         if isinstance(value, str) and value:
             return value
     return None
-
-
-def iso(moment: datetime) -> str:
-    """A moment in UTC as records have it."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

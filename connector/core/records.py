@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 
@@ -23,6 +24,11 @@ UNKNOWN: Final = Unknown()
 
 Values = dict[str, Any]
 """CRM field name → value in the canonical form of its type, as the CRM stores it (JSON-able)."""
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, as records have times: they compare as text."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Ref(NamedTuple):

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from connector.core.catalogue import ValueType
 from connector.core.mapping import ValueProblem
+from connector.core.records import iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def _date_time(value: Any, _: Any) -> str | None:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueProblem("a date and time like 2026-11-20T09:00:00Z", value) from None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(moment)
 
 
 def _money(value: Any, _: Any) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, literal, or_, select, update
 
 from connector.core.reconciling import Standings
 from connector.errors import RefusedError, TryLaterError
@@ -91,9 +91,7 @@ def lease(session: Session, id_: str, *, owner: str, now: datetime, until: datet
         update(reconciliation)
         .where(
             reconciliation.c.id == id_,
-            reconciliation.c.status.in_(ACTIVE),
-            reconciliation.c.due_at <= now,
-            or_(reconciliation.c.lease_until.is_(None), reconciliation.c.lease_until < now),
+            _waits(now),
         )
         .values(
             lease_owner=owner,
@@ -147,12 +145,13 @@ def mark_repaired(session: Session, workspace_id: str, id_: str, run_id: str) ->
 
 def overdue(session: Session, now: datetime) -> list[str]:
     """Ids of those that nobody is at and whose time has come, over all workspaces."""
-    query = select(reconciliation.c.id).where(
-        reconciliation.c.status.in_(ACTIVE),
-        reconciliation.c.due_at <= now,
-        or_(reconciliation.c.lease_until.is_(None), reconciliation.c.lease_until < now),
-    )
-    return list(session.execute(query).scalars())
+    return list(session.execute(select(reconciliation.c.id).where(_waits(now))).scalars())
+
+
+def _waits(now: datetime) -> ColumnElement[bool]:
+    """It is under way, its time has come, and nobody is at it."""
+    free = or_(reconciliation.c.lease_until.is_(None), reconciliation.c.lease_until < now)
+    return and_(reconciliation.c.status.in_(ACTIVE), reconciliation.c.due_at <= now, free)
 
 
 def get(session: Session, workspace_id: str, id_: str) -> Reconciliation:

@@ -15,18 +15,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import structlog
 
 from connector.core.mapping import Mapping
-from connector.core.records import Page
+from connector.core.records import Page, iso
 from connector.errors import RefusedError
 from connector.store import checkpoints, runs
 from connector.store.checkpoints import Covered
 from connector.sync import recent_sales, selling, stages, steps
-from connector.sync.progress import iso, saved
+from connector.sync.progress import saved
+from connector.sync.reading import in_blocks
 from connector.sync.scope import Progress, Scope
 from connector.sync.tools import Tools
 
@@ -145,7 +145,7 @@ def _recent(job: Job, mapping: Mapping) -> bool:
         since = job.since(stream)
         if since is not None:
             pages = job.scope.reader.recent(mapping.kind, way, since, job.cursor(stream))
-            if not _through(job, mapping, stream, blocks(pages, job.tools.block_pages)):
+            if not _through(job, mapping, stream, in_blocks(pages, job.tools.block_pages)):
                 return False
         job.close(stream, until=job.began())
     return True
@@ -210,7 +210,7 @@ def _part(job: Job, mapping: Mapping, stream: str, round_: dict[str, Any]) -> bo
         round_ = {"whole": round_.get("whole")}
     cursor = here.get("cursor", round_.get("cursor"))
     reading = _Reading(here.get("read", 0), cursor)
-    found = reading.of(blocks(job.scope.reader.pages(mapping.kind, cursor), job.tools.block_pages))
+    found = reading.of(in_blocks(job.scope.reader.pages(mapping.kind, cursor), job.tools.block_pages))
     anew = {"anew": True} if here.get("anew") else {}
     if not _through(job, mapping, stream, found, lambda: {"read": reading.read, **anew}):
         return False
@@ -241,13 +241,6 @@ class _Reading:
             self.read += sum(len(page.items) for page in block)
             self.cursor, self.ended = block[-1].cursor, block[-1].last
             yield block
-
-
-def blocks(pages: Iterable[Page], size: int) -> Iterator[list[Page]]:
-    """Pages by so many."""
-    found = iter(pages)
-    while block := list(islice(found, size)):
-        yield block
 
 
 def after_full(scope: Scope, session: Any) -> None:

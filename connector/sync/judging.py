@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from connector.core.case import Known
 from connector.core.mapping import Mapping
 from connector.core.matching import plan_write
 from connector.core.plan import Action, Found, Link, Taken, fingerprint, plan_from_link
 from connector.core.reconciling import Difference, Flight, Judged, Standing, judge
-from connector.core.records import Page, Ref
+from connector.core.records import Page, Ref, iso
 from connector.core.sales import KINDS as SALES
 from connector.store import differences, links
 from connector.sync import looking, parents, recalling, selling
@@ -118,11 +118,7 @@ def _flights(scope: Scope, mapping: Mapping, items: Sequence[Item]) -> _Flights:
     with scope.database.reading() as session:
         ids = differences.on_their_way(session, *whose, [item.ref.id for item in items], now)
         sums = mapping.kind == selling.PARENT and differences.sums_on_their_way(session, *whose, SALES)
-    return _Flights(ids, sums, _iso(now - _FRESH))
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _Flights(ids, sums, iso(now - _FRESH))
 
 
 def absent(findings: Findings, difference: Difference) -> None:

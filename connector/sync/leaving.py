@@ -20,7 +20,7 @@ from connector.core.gone import Gone
 from connector.core.mapping import Mapping
 from connector.core.outcomes import Outcome, Result
 from connector.core.plan import LinkState, Reason, own_id, value_hash
-from connector.core.records import CrmRow, Ref, Values
+from connector.core.records import CrmRow, Ref, Values, iso
 from connector.core.removal import Known, Verdict
 from connector.errors import ReconnectError
 from connector.ports import Reader, Seek
@@ -192,7 +192,7 @@ def _delete(
         verdict = verdicts[one.ref]
         if verdict is removal.REMOVE and one.crm_id not in went:
             verdict = removal.TOUCHED
-        change: Values = {"deletedAt": _iso(scope.clock())}
+        change: Values = {"deletedAt": iso(scope.clock())}
         fates[one.ref] = _fate(mapping, one, rows[one.ref], verdict, change, LinkState.GONE)
     return fates
 
@@ -241,10 +241,6 @@ def _title(ref: Ref, row: CrmRow | None) -> str:
     name = row.values.get("name") if row else None
     text = " ".join(filter(None, map(str, name.values()))) if isinstance(name, dict) else name
     return str(text) if text else ref.id
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _keep(scope: Scope, block: Sequence[Left], fates: Sequence[_Fate], checkpoint: dict[str, Any]) -> None:

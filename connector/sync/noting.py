@@ -20,7 +20,7 @@ from connector.core.mapping import Mapping as Rules
 from connector.core.mapping import ValueProblem
 from connector.core.notes import Fact, NoteRule, Wanted
 from connector.core.plan import LinkState
-from connector.core.records import UNKNOWN, Ref, SourceRecord
+from connector.core.records import UNKNOWN, Ref, SourceRecord, iso
 from connector.core.sales import KINDS, sale
 from connector.errors import ReconnectError, RecordError, SchemaError, WriteRefusedError
 from connector.ports.crm_notes import NewNote
@@ -66,7 +66,7 @@ def leave(scope: Scope, mapping: Rules, happened: Sequence[Happened]) -> dict[in
     try:
         loud = [fact for one, fact in zip(happened, facts, strict=True) if not one.quiet]
         of = [one for one in happened if not one.quiet]
-        wanted = notes.wanted(mapping.notes, loud, notes.iso(since))
+        wanted = notes.wanted(mapping.notes, loud, iso(since))
         failed = _leave(scope, mapping, of, [(one, loud[one.fact]) for one in wanted])
         _close(scope, mapping, facts)
     except (ReconnectError, SchemaError) as error:

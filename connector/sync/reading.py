@@ -12,9 +12,14 @@ from connector.ports import Reader
 
 
 def blocks(reader: Reader, kind: str, cursor: str | None, size: int) -> Iterator[list[Page]]:
-    """The pages of a kind from the cursor on, so many at a time."""
-    pages = ahead(reader.pages(kind, cursor))
-    while block := list(islice(pages, size)):
+    """The pages of a kind from the cursor on, so many at a time, fetched ahead."""
+    return in_blocks(ahead(reader.pages(kind, cursor)), size)
+
+
+def in_blocks(pages: Iterable[Page], size: int) -> Iterator[list[Page]]:
+    """Pages by so many."""
+    found = iter(pages)
+    while block := list(islice(found, size)):
         yield block
 
 

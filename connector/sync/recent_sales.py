@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from connector.core.records import AbsentRecord, Page, Ref
 from connector.store import sales
 from connector.sync import selling, stages
+from connector.sync.reading import in_blocks
 
 if TYPE_CHECKING:
     from connector.sync.incremental import Job
@@ -36,7 +37,7 @@ def _lists(job: Job, kind: str) -> bool:
         if job.is_done(stream):
             continue
         pages = job.scope.reader.recent(kind, way, job.since(stream) or "", job.cursor(stream))
-        for block in _blocks(pages):
+        for block in in_blocks(pages, _AT_ONCE):
             place = job.place(stream, block[-1].cursor, **_listed(job, way, block))
             selling.keep_changed(job.scope, kind, block, place)
             if job.is_over() and not block[-1].last:
@@ -89,12 +90,3 @@ def _owed(job: Job) -> bool:
             if job.is_over():
                 return False
     return True
-
-
-def _blocks(pages: Any) -> Any:
-    block: list[Page] = []
-    for page in pages:
-        block.append(page)
-        if len(block) == _AT_ONCE or page.last:
-            yield block
-            block = []

@@ -4,11 +4,9 @@ what each block came to with its place in one transaction, and rings for the nex
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Any, Final
 
 import structlog
@@ -23,6 +21,7 @@ from connector.store.reconciliations import Reconciliation
 from connector.sync import judging, mirror, modelling, waiting
 from connector.sync.heartbeat import heartbeat
 from connector.sync.judging import Findings
+from connector.sync.reading import in_blocks
 from connector.sync.scope import Scope
 from connector.sync.tools import Tools
 
@@ -188,7 +187,7 @@ def _compare_kind(job: _Job, scope: Scope, mapping: Mapping, until: datetime) ->
         return True
     cursor = place.get("cursor") if place.get("stage") == stage else None
     seen: set[Ref] = set()
-    for block in _blocks(scope, mapping.kind, cursor, job.tools.block_pages):
+    for block in in_blocks(scope.reader.pages(mapping.kind, cursor), job.tools.block_pages):
         findings = judging.judged(scope, mapping, block, job.one.number, seen)
         last = block[-1]
         after = {"done": done, "stage": stage, "cursor": last.cursor}
@@ -199,12 +198,6 @@ def _compare_kind(job: _Job, scope: Scope, mapping: Mapping, until: datetime) ->
             return False
     job.save(checkpoint={"done": [*done, stage]})
     return True
-
-
-def _blocks(scope: Scope, kind: str, cursor: str | None, size: int) -> Iterator[list[Page]]:
-    pages = iter(scope.reader.pages(kind, cursor))
-    while block := list(islice(pages, size)):
-        yield block
 
 
 def _look_for_unseen(job: _Job, scope: Scope, mapping: Mapping, until: datetime) -> bool:

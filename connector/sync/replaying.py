@@ -13,7 +13,7 @@ import structlog
 from connector.core import notes
 from connector.core.events import Told
 from connector.core.notes import Fact, NoteRule
-from connector.core.records import SourceRecord
+from connector.core.records import SourceRecord, iso
 from connector.core.sales import sale
 from connector.errors import RecordError
 from connector.store import connections, eventbook, inbox
@@ -33,7 +33,7 @@ def would_leave(
     Whether there is a record for each to stand beside is found out when they are taken.
     """
     since = {
-        one.id: notes.iso(one.notes_since)
+        one.id: iso(one.notes_since)
         for one in connections.of_workspace(session, workspace_id)
         if one.notes_since
     }
@@ -52,7 +52,7 @@ def _keys(tools: Tools, event: InboxEvent, since: str, told: Callable[[bytes], T
         return
     if tells.ref is None:
         return
-    at = notes.dated(tells, tells.record, notes.iso(event.received_at))
+    at = notes.dated(tells, tells.record, iso(event.received_at))
     of = _ids(tells.ref.kind, tells.ref.id, tells.record)
     for mapping in tools.mappings:
         for rule in mapping.notes:

@@ -13,9 +13,8 @@ import structlog
 
 from connector.core import mapping as core
 from connector.core.events import Told, newest
-from connector.core.notes import iso
 from connector.core.outcomes import Outcome, Result
-from connector.core.records import AbsentRecord, BadRecord, Page, Ref, SourceRecord
+from connector.core.records import AbsentRecord, BadRecord, Page, Ref, SourceRecord, iso
 from connector.core.sales import Sale, sale
 from connector.errors import ConnectorError, RecordError, TryLaterError
 from connector.store import links

@@ -13,6 +13,7 @@ from connector.core.mapping import Mapping
 from connector.core.matching import plan_vanished
 from connector.core.outcomes import Outcome, settle
 from connector.core.plan import Action, Link, LinkState, Reason, value_hash
+from connector.core.records import iso
 from connector.errors import TryLaterError
 from connector.store import endings, links, runs
 from connector.store.db import Session
@@ -67,7 +68,7 @@ def _check_unmoved(item: Item, now: Link) -> None:
 
 
 def _apply(scope: Scope, mapping: Mapping, batch: Sequence[Item], now: datetime) -> None:
-    stamps = {spec.name: _iso(now) for spec in mapping.stamps}
+    stamps = {spec.name: iso(now) for spec in mapping.stamps}
     writes = [
         item.plan._replace(values={**item.plan.values, **stamps}) for item in batch if item.plan is not None
     ]
@@ -80,10 +81,6 @@ def _apply(scope: Scope, mapping: Mapping, batch: Sequence[Item], now: datetime)
             item.plan = plan_vanished(item.plan, mapping)
         else:
             item.result = result
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dict[str, Any]) -> None:

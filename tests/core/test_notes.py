@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from connector.core.events import Told
-from connector.core.notes import Fact, NoteRule, closing, dated, due_at, iso, wanted, within
-from connector.core.records import Ref, SourceRecord
+from connector.core.notes import Fact, NoteRule, closing, dated, due_at, wanted, within
+from connector.core.records import Ref, SourceRecord, iso
 
 SINCE = "2026-11-20T12:00:00.000Z"
 AFTER = "2026-11-20T12:00:01.000Z"

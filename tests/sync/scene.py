@@ -133,6 +133,12 @@ def environment(database_url: str, whop_url: str, redis_url: str, **settings: st
     }
 
 
+def with_app(database_url: str, whop_url: str) -> dict[str, str]:
+    """The same of one who has an app on Whop, so that companies connect by approval; without Redis."""
+    oauth = {"WHOP_OAUTH_URL": f"{whop_url}/oauth", "WHOP_AUTH_URL": f"{whop_url}/oauth/authorize"}
+    return environment(database_url, whop_url, NOWHERE, **oauth, WHOP_CLIENT_ID="app_sandboxConnector")
+
+
 class Waits:
     """A process's own clock, which moves only by its waits: they are not slept."""
 

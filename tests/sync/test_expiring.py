@@ -9,10 +9,10 @@ import pytest
 from scene import Scene
 
 from connector.core.ending import ends_at, wait_after
+from connector.core.records import iso
 from connector.store import runs
 from connector.store.runs import Run
 from connector.sync import expiring
-from connector.sync.progress import iso
 
 Json = dict[str, Any]
 

@@ -6,20 +6,9 @@ from typing import Any
 
 import pytest
 from scene import Json, Scene, one
+from test_recognising import a_member
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-
-
-def a_buyer(scene: Scene) -> Json:
-    """A member with a user and an address of their own, and with memberships."""
-    members = scene.records("members")
-    addresses = [(one["email"] or "").lower() for one in members]
-    buyers = {one["member_id"] for one in scene.records("memberships") if one["status"] != "drafted"}
-    return next(
-        one
-        for one in members
-        if one["user"] and one["id"] in buyers and one["email"] and addresses.count(one["email"].lower()) == 1
-    )
 
 
 def deals_of(scene: Scene, member: Json) -> list[Json]:
@@ -32,7 +21,7 @@ def deals_of(scene: Scene, member: Json) -> list[Json]:
 
 def test_a_destroyed_record_is_noticed_although_nothing_changed_on_whop(scene: Scene) -> None:
     scene.sync()
-    member = a_buyer(scene)
+    member = a_member(scene)
     scene.crm("mutation($id:UUID!){destroyPerson(id:$id){id}}", id=scene.person_of(member["id"])["id"])
 
     run = scene.sync()
@@ -45,7 +34,7 @@ def test_a_destroyed_record_is_noticed_although_nothing_changed_on_whop(scene: S
 
 def test_a_record_in_the_bin_is_noticed_and_stays_there(scene: Scene) -> None:
     scene.sync()
-    member = a_buyer(scene)
+    member = a_member(scene)
     id_ = scene.person_of(member["id"])["id"]
     scene.crm("mutation($id:UUID!){deletePerson(id:$id){id}}", id=id_)
 
@@ -57,7 +46,7 @@ def test_a_record_in_the_bin_is_noticed_and_stays_there(scene: Scene) -> None:
 
 def test_a_merged_person_is_followed_although_nothing_changed_on_whop(scene: Scene) -> None:
     scene.sync()
-    member = a_buyer(scene)
+    member = a_member(scene)
     old = scene.person_of(member["id"])["id"]
     kept = scene.type_person(emails={"primaryEmail": "typed@example.com", "additionalEmails": []})
     picks = "id emails{primaryEmail additionalEmails} whopUserId whopMemberId whopUsername"
@@ -74,7 +63,7 @@ def test_a_merged_person_is_followed_although_nothing_changed_on_whop(scene: Sce
 
 def test_a_relation_that_was_cleared_is_set_again(scene: Scene) -> None:
     scene.sync()
-    member = a_buyer(scene)
+    member = a_member(scene)
     person, deal = scene.person_of(member["id"]), deals_of(scene, member)[0]
     clear = "mutation($id:UUID!,$d:OpportunityUpdateInput!){updateOpportunity(id:$id,data:$d){id}}"
     scene.crm(clear, id=deal["id"], d={"pointOfContactId": None})
@@ -87,7 +76,7 @@ def test_a_relation_that_was_cleared_is_set_again(scene: Scene) -> None:
 
 def test_a_contact_in_the_bin_is_still_what_the_relation_holds(scene: Scene) -> None:
     scene.sync()
-    member = a_buyer(scene)
+    member = a_member(scene)
     scene.crm("mutation($id:UUID!){deletePerson(id:$id){id}}", id=scene.person_of(member["id"])["id"])
     before = deals_of(scene, member)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scene import Scene, Service, built, environment, whop_served
+from scene import Scene, Service, built, whop_served, with_app
 
 from connector.errors import ReconnectError, RefusedError, TryLaterError
 from connector.ports import Reader
@@ -30,15 +30,7 @@ def whop() -> Iterator[Service]:
 
 @pytest.fixture
 def scene(database_url: str, whop: Service, twenty: Service) -> Iterator[Scene]:
-    env = environment(
-        database_url,
-        whop.url,
-        "unix:///nowhere/redis.sock",
-        WHOP_OAUTH_URL=f"{whop.url}/oauth",
-        WHOP_AUTH_URL=f"{whop.url}/oauth/authorize",
-        WHOP_CLIENT_ID="app_sandboxConnector",
-    )
-    with closing(built(env)) as parts:
+    with closing(built(with_app(database_url, whop.url))) as parts:
         one = Scene(whop, twenty, parts)
         one.workspace = one.add_workspace()
         one.prepare()

@@ -12,10 +12,10 @@ from scene import Scene, Service, whop_served
 from test_removing import linked, vanish, with_gone
 
 from connector.core.gone import Gone
+from connector.core.records import iso
 from connector.store import runs
 from connector.store.runs import Run
 from connector.sync import expiring, mirror, onboarding
-from connector.sync.progress import iso
 
 SHOWN = {"past_due": "PAYMENT_FAILED", "active": "ACTIVE"}
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from scene import Scene, Service, built, environment, whop_served
+from scene import Scene, Service, built, whop_served, with_app
 from sqlalchemy.exc import OperationalError
 
 from connector.core.records import Ref
@@ -46,15 +46,7 @@ def whop() -> Iterator[Service]:
 
 @pytest.fixture
 def unconnected(database_url: str, whop: Service, twenty: Service) -> Iterator[Scene]:
-    env = environment(
-        database_url,
-        whop.url,
-        "unix:///nowhere/redis.sock",
-        WHOP_OAUTH_URL=f"{whop.url}/oauth",
-        WHOP_AUTH_URL=f"{whop.url}/oauth/authorize",
-        WHOP_CLIENT_ID="app_sandboxConnector",
-    )
-    with closing(built(env)) as parts:
+    with closing(built(with_app(database_url, whop.url))) as parts:
         yield Scene(whop, twenty, parts)
 
 

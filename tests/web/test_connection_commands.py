@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from connector.cli.connections import connection_group
-from tests.sync.scene import Scene, Service, built, environment, twenty_served, whop_served
+from tests.sync.scene import NOWHERE, Scene, Service, built, environment, twenty_served, whop_served
 
 
 @pytest.fixture
@@ -31,39 +31,35 @@ def whop() -> Iterator[Service]:
         yield service
 
 
-def test_a_key_that_lacks_what_a_mapping_needs_is_told_with_what_it_disables(
-    database_url: str, whop: Service, twenty: Service, tmp_path: Path
-) -> None:
-    """The shipped mappings bring over no plans: that the key may not see them is nobody's loss."""
-    env = environment(database_url, whop.url, "unix:///nowhere/redis.sock")
+@pytest.fixture
+def adding(database_url: str, whop: Service, twenty: Service, tmp_path: Path) -> Callable[..., Result]:
+    """The command, for a workspace that has no company yet."""
+    env = environment(database_url, whop.url, NOWHERE)
     with closing(built(env)) as parts:
         scene = Scene(whop, twenty, parts)
         scene.add_workspace()
         key = tmp_path / "key"
         key.write_text(scene.whop_key, encoding="utf-8")
         said = ("add", "acme", "--company", scene.company, "--whop-api-key-file", str(key))
+    return lambda *more: CliRunner().invoke(connection_group, [*said, *more], env=env, catch_exceptions=False)
+
+
+def test_a_key_that_lacks_what_a_mapping_needs_is_told_with_what_it_disables(
+    adding: Callable[..., Result], whop: Service
+) -> None:
+    """The shipped mappings bring over no plans: that the key may not see them is nobody's loss."""
     may = ["company:basic:read", "access_pass:basic:read", "member:basic:read", "member:email:read"]
     may += ["payment:basic:read", "payment:dispute:read"]
     whop.ask("POST", "/keys", {"do": "restrict", "permissions": may})
 
-    done = CliRunner().invoke(connection_group, said, env=env, catch_exceptions=False)
+    done = adding()
 
     assert done.exit_code == 0, done.output
     assert "lacks member:phone:read. Phone numbers in Twenty stay as they are." in done.output
     assert "plan:basic:read" not in done.output
 
 
-def test_what_is_missing_is_data_too(
-    database_url: str, whop: Service, twenty: Service, tmp_path: Path
-) -> None:
-    env = environment(database_url, whop.url, "unix:///nowhere/redis.sock")
-    with closing(built(env)) as parts:
-        scene = Scene(whop, twenty, parts)
-        scene.add_workspace()
-        key = tmp_path / "key"
-        key.write_text(scene.whop_key, encoding="utf-8")
-        said = ("add", "acme", "--company", scene.company, "--whop-api-key-file", str(key), "--json")
-
-    done = CliRunner().invoke(connection_group, said, env=env, catch_exceptions=False)
+def test_what_is_missing_is_data_too(adding: Callable[..., Result]) -> None:
+    done = adding("--json")
 
     assert json.loads(done.stdout)["missing"] == []

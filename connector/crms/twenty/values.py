@@ -22,6 +22,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 import phonenumbers
 
 from connector.core.mapping import ValueProblem
+from connector.core.records import iso
 
 EXACT = 2**53
 """Beyond this a JSON number loses digits on its way through Twenty."""
@@ -216,7 +217,7 @@ def stored_time(value: Any) -> Any:
     if not isinstance(value, str) or _TIME.fullmatch(value):
         return value
     moment = _moment(value)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else value
+    return iso(moment) if moment else value
 
 
 def stored_currency(value: Any) -> Any:

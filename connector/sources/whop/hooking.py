@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from connector.core.hooking import Sent, SentPage, SourceHook, Wanted
+from connector.core.records import iso
 from connector.errors import ReconnectError, RefusedError
 from connector.ports.hooks import MadeHook
 
@@ -131,7 +132,7 @@ class WhopHooks:
 
     def send_range_again(self, id_: str, since: datetime, until: datetime, *, failed_only: bool) -> None:
         """Have all of a time delivered once more."""
-        wanted = {"sent_after": _iso(since), "sent_before": _iso(until), "failed_only": failed_only}
+        wanted = {"sent_after": iso(since), "sent_before": iso(until), "failed_only": failed_only}
         self._ask("POST", f"{_path(id_)}/replay", json=wanted)
 
     def _patch(self, id_: str, fields: Mapping[str, Any]) -> SourceHook:
@@ -200,7 +201,3 @@ def _sent(row: Mapping[str, Any]) -> Sent:
 
 def _moment(text: Any) -> datetime | None:
     return datetime.fromisoformat(text) if isinstance(text, str) and text else None
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
