@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -156,6 +156,17 @@ def built(env: dict[str, str], waits: Waits | None = None) -> Parts:
     """Everything, as in an installation; waits for a busy CRM are not slept."""
     waits = waits or Waits()
     return bootstrap.build(config.load(env), pause=waits.pause, tick=waits.tick)
+
+
+@contextmanager
+def hurried(parts: Parts, seconds: float = 0.5) -> Iterator[Callable[[Tools], Tools]]:
+    """The tools of one who does not wait longer for an answer of the CRM: for what never answers, only.
+
+    What does answer may be slow on a busy machine, so nothing else is to be done with them.
+    """
+    settings = replace(parts.settings, http_read_timeout_seconds=seconds)
+    with closing(bootstrap.build(settings, pause=(waits := Waits()).pause, tick=waits.tick)) as other:
+        yield lambda tools: replace(tools, open_writer=other.tools.open_writer)
 
 
 @dataclass(slots=True)

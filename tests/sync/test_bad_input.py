@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
-from scene import NOWHERE, PLURALS, Scene, Service, built, cap_batches, environment, served
+from scene import NOWHERE, PLURALS, Scene, Service, built, cap_batches, environment, hurried, served
 from werkzeug.serving import make_server
 
 from connector.sandbox.twenty.auth import Gate
@@ -40,9 +40,8 @@ def backend() -> str:
 
 @pytest.fixture
 def scene(database_url: str, whop: Service, twenty: Service) -> Iterator[Scene]:
-    """A CRM that has a second for an answer, and takes 20 records a request."""
-    settings = {"HTTP_READ_TIMEOUT_SECONDS": "1", "HTTP_CONNECT_TIMEOUT_SECONDS": "1"}
-    with closing(built(environment(database_url, whop.url, NOWHERE, **settings))) as parts:
+    """A CRM that takes 20 records a request."""
+    with closing(built(environment(database_url, whop.url, NOWHERE))) as parts:
         scene = Scene(whop, twenty, parts).connect()
         cap_batches(scene, 20)
         yield scene
@@ -126,6 +125,8 @@ def deleted(scene: Scene, _folder: Path) -> Iterator[None]:
     world.gate = gate
 
 
+#: Longer than a hurried connector waits.
+SILENCE = {"delay": 1.0}
 SITE = "<!doctype html><title>Welcome</title><p>A web site"
 #: The trouble, and the code that page and log tell it by.
 WAITED_OUT: dict[str, tuple[Trouble, str]] = {
@@ -139,7 +140,7 @@ WAITED_OUT: dict[str, tuple[Trouble, str]] = {
     "a gateway's page": (dial({"status": 502, "body": SITE}), "crm_unavailable"),
     "text with status 500": (dial({"status": 500, "body": "Internal server error"}), "crm_unavailable"),
     "answers that end in their middle": (dial({"truncate": 20}), "crm_unreachable"),
-    "no answer at all": (dial({"delay": 2.0}), "crm_unreachable"),
+    "no answer at all": (dial(SILENCE), "crm_unreachable"),
     "connections that are cut": (dial({"cut": "before"}), "crm_unreachable"),
     "a server without its database": (without("database"), "crm_unavailable"),
     "a server without its Redis": (without("redis"), "crm_unreachable"),
@@ -164,8 +165,8 @@ def test_a_trouble_is_told_and_waited_out(
     trouble, code = WAITED_OUT[name]
     run_id = begun(scene, at)
 
-    with trouble(scene, tmp_path):
-        run = scene.advance(run_id)
+    with trouble(scene, tmp_path), hurried(scene.parts) as hurry:
+        run = scene.advance(run_id, tools=hurry(scene.tools) if name == "no answer at all" else None)
         assert run.status == "running"
         assert (run.error or {})["code"] == code
         assert waiting.side_in_trouble(run) == "crm"

@@ -12,7 +12,7 @@ import pytest
 from breaking import with_changes
 from hypothesis import given
 from hypothesis import strategies as st
-from scene import NOWHERE, Scene, Service, built, cap_batches, environment, picture, total
+from scene import NOWHERE, Scene, Service, built, cap_batches, environment, hurried, picture, total
 
 from connector.store import workspaces
 from connector.store.runs import Run
@@ -31,9 +31,8 @@ def backend() -> str:
 
 @pytest.fixture
 def scene(database_url: str, whop: Service, twenty: Service) -> Iterator[Scene]:
-    """A CRM that has half a second for an answer, and takes 20 records a request."""
-    env = environment(database_url, whop.url, NOWHERE, HTTP_READ_TIMEOUT_SECONDS="0.5")
-    with closing(built(env)) as parts:
+    """A CRM that takes 20 records a request."""
+    with closing(built(environment(database_url, whop.url, NOWHERE))) as parts:
         scene = Scene(whop, twenty, parts).connect()
         cap_batches(scene, 20)
         yield scene
@@ -148,7 +147,8 @@ def test_a_probe_of_a_crm_that_never_answers_waits_for_it_once(scene: Scene) -> 
     scene.twenty.dial("currentWorkspace", {"delay": 1.0}, times=None)
     scene.twenty.ask("DELETE", "/stats")
 
-    run = try_again(scene, run)
+    with hurried(scene.parts) as hurry:
+        run = try_again(scene, run, hurry(scene.tools))
 
     assert code(run) == "crm_unreachable"
     assert "in time" in (run.error or {})["message"]
@@ -171,7 +171,8 @@ def test_cut_and_unanswered_requests_neither_double_nor_lose(scene: Scene, cut: 
     scene.twenty.dial(at, CUTS[cut], skip=1 if at != "people" else 0, times=times)
     run_id = scene.start()
 
-    run = scene.advance(run_id)
+    with hurried(scene.parts) as hurry:
+        run = scene.advance(run_id, tools=hurry(scene.tools))
 
     assert waiting.side_in_trouble(run) == "crm"
     is_whole(scene, scene.go_on(run_id))
@@ -182,7 +183,8 @@ def test_updates_that_were_cut_off_neither_double_nor_lose(scene: Scene, cut: st
     scene.sync()
     scene.twenty.dial("createPeople", CUTS[cut], times=1)
 
-    run = scene.sync(wrap=with_changes)
+    with hurried(scene.parts) as hurry:
+        run = scene.sync(wrap=lambda tools: hurry(with_changes(tools)))
 
     assert scene.twenty.ask("GET", "/dials")["dials"][0]["seen"]
     assert run.status == "success"

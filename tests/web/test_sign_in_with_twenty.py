@@ -545,8 +545,16 @@ IN_TROUBLE: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("site", [{"SIGN_UP": "open", "HTTP_READ_TIMEOUT_SECONDS": "1"}], indirect=True)
-@pytest.mark.parametrize("name", IN_TROUBLE)
+def _patience(name: str) -> dict[str, str]:
+    """Only who never answers is waited for shortly: who does may be slow on a busy machine."""
+    return {"HTTP_READ_TIMEOUT_SECONDS": "1"} if name == "no answer at all" else {}
+
+
+@pytest.mark.parametrize(
+    ("site", "name"),
+    [({"SIGN_UP": "open", **_patience(name)}, name) for name in IN_TROUBLE],
+    indirect=["site"],
+)
 def test_a_server_in_trouble_is_told_with_what_to_do_now(site: Site, name: str) -> None:
     fault, words = IN_TROUBLE[name]
     site.twenty.dial("GET /", fault, times=None)
