@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from connector.core.case import Case, Known
 from connector.core.doubts import doubt
 from connector.core.mapping import Mapping, WhenDeleted
-from connector.core.ownership import Standing, changes, remembers
+from connector.core.ownership import Standing, changes, held, remembers
 from connector.core.plan import (
     NOTHING_YET,
     VANISHED,
@@ -228,7 +228,7 @@ def _update(case: Case, row: CrmRow, reason: Reason | None = None) -> PlannedWri
         values=what.values,
         fingerprint=case.known.print_,
         reason=reason or (Reason.PUT_BACK if what.drift else None),
-        before={name: row.values.get(name) for name in what.values},
+        before=held(row, what.values),
         raw=row.raw,
         memory=what.ours,
         title=mapped.title,

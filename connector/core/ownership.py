@@ -7,7 +7,7 @@ reached by is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +17,7 @@ from connector.core.records import CrmRow, Values
 
 _KEPT: Final = object()
 _THERE: Final = object()
+_FURTHER: Final = "additionalEmails"
 
 
 class Changes(NamedTuple):
@@ -99,6 +100,33 @@ def _is_theirs(name: str, row: CrmRow, standing: Standing) -> bool:
     return any(remembers(other, name, now) for other in standing.others)
 
 
+_LONGEST: Final = 16_384
+
+
+def held(row: CrmRow, names: Iterable[str]) -> Values:
+    """What the row holds in these fields, to be kept beside what is written over it.
+
+    With the further addresses, which are written whole; without what is too long to be kept.
+    """
+    return {name: value for name in names if _may_be_kept(value := _whole(row, name))}
+
+
+def _whole(row: CrmRow, name: str) -> Any:
+    value, further = row.values.get(name), row.further.get(name)
+    return {"primaryEmail": "", **(value or {}), _FURTHER: list(further)} if further else value
+
+
+def _may_be_kept(value: Any) -> bool:
+    return type(value) is not str or len(value) <= _LONGEST
+
+
+def first_of(value: Any) -> Any:
+    """The value that ``held`` told, without further addresses: as what we wrote is remembered."""
+    if not isinstance(value, dict) or _FURTHER not in value:
+        return value
+    return {"primaryEmail": value["primaryEmail"]} if value["primaryEmail"] else None
+
+
 def remembers(memory: Memory, name: str, hash_: int) -> bool:
     """Whether this is what was written last."""
     remembered = memory.get(name)
@@ -131,4 +159,4 @@ def _is_filling(own: Own, standing: Standing) -> bool:
 
 def _emails(first: str, further: Sequence[str]) -> Values:
     others = [one for one in dict.fromkeys(further) if one != first]
-    return {"primaryEmail": first, "additionalEmails": others} if others else {"primaryEmail": first}
+    return {"primaryEmail": first, _FURTHER: others} if others else {"primaryEmail": first}

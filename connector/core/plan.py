@@ -95,7 +95,7 @@ class Link(NamedTuple):
 
     ``resumed`` says that this very run claimed it before and was cut off: the write may have arrived.
     ``seen_run`` is the number of the run that settled it last. ``crm_seen_at`` is the CRM's time of the
-    record when it was last compared whole.
+    record when it was last compared whole. ``held_run`` took its last change back, and it stays so.
     """
 
     ref: Ref
@@ -111,6 +111,7 @@ class Link(NamedTuple):
     id: int | None = None
     seen_run: int | None = None
     crm_seen_at: str | None = None
+    held_run: int | None = None
 
 
 class Stamp(NamedTuple):
@@ -223,11 +224,13 @@ def own_id(workspace: str, ref: Ref, object_: str, generation: int = 0) -> str:
 
 
 def plan_from_link(mapped: MappedRecord, print_: str, link: Link | None) -> PlannedWrite | None:
-    """The decision where the link alone tells it (in step, or stale); None where the CRM must be asked."""
+    """The decision where the link alone tells it: in step, stale or held. None: the CRM must be asked."""
     if link is None or link.crm_id is None or link.resumed:
         return None
     if _is_stale(mapped, link):
         return unwritten(mapped, print_, Action.SKIP, Reason.STALE, link)
+    if link.held_run is not None and _says_the_same(mapped, print_, link):
+        return unwritten(mapped, print_, Action.SKIP, Reason.UNDONE, link)
     if link.fingerprint == print_ and link.state is LinkState.LINKED:
         return unwritten(mapped, print_, Action.NOTHING, None, link)
     return None
@@ -244,6 +247,13 @@ def is_as_left(link: Link, values: Values, stamp: Stamp | None) -> bool:
 def _is_stale(mapped: MappedRecord, link: Link) -> bool:
     known, now = link.source_updated_at, mapped.updated_at
     return known is not None and now is not None and now < known
+
+
+def _says_the_same(mapped: MappedRecord, print_: str, link: Link) -> bool:
+    """Whether the source says what it said when its last change was taken back, as far as is known."""
+    if link.fingerprint is not None:
+        return link.fingerprint == print_
+    return (mapped.updated_at or "") <= (link.source_updated_at or "")
 
 
 def unwritten(

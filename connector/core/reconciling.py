@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from connector.core.mapping import Mapping as MappingFile
 from connector.core.mapping import Own, key_text
-from connector.core.ownership import remembers
+from connector.core.ownership import first_of, remembers
 from connector.core.plan import Action, Found, Link, PlannedWrite, Reason, value_hash
 from connector.core.records import Ref
 
@@ -114,7 +114,7 @@ def _of_plan(plan: PlannedWrite, mapping: MappingFile, link: Link | None) -> Ite
 
 def _cause(own: Own, name: str, there: Any, link: Link | None) -> Cause:
     memory = link.memory if link else {}
-    wrote = name in memory and not remembers(memory, name, value_hash(there))
+    wrote = name in memory and not remembers(memory, name, value_hash(first_of(there)))
     return Cause.DRIFT if own is Own.ALWAYS and wrote else Cause.BEHIND
 
 

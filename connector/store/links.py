@@ -57,7 +57,7 @@ def find(
         link.c.source == source,
         link.c.workspace_id == workspace_id,
     )
-    for id_, source_id, crm_id, state, *known, seen_at, claimed_by in session.execute(query):
+    for id_, source_id, crm_id, state, *known, seen_at, held_run, claimed_by in session.execute(query):
         ref, resumed = Ref(source, kind, source_id), owner is not None and claimed_by == owner
         generation, print_, updated_at, created_at, seen_run = known
         found[ref] = Link(
@@ -74,6 +74,7 @@ def find(
             id_,
             seen_run,
             seen_at,
+            held_run,
         )
     return found
 
@@ -89,6 +90,7 @@ _FIND = select(
     link.c.crm_created_at,
     link.c.seen_run,
     func.coalesce(link.c.crm_seen_at, link.c.crm_updated_at),
+    link.c.held_run,
     link.c.claimed_by,
 )
 
@@ -198,8 +200,8 @@ def keep(session: Session, scope: Claimed, owner: str, rows: Sequence[Mapping[st
     """Save what the CRM answered and release the claims.
 
     Each row: ``of_id`` (the source id), crm_id, state, fingerprint, source_updated_at, memory,
-    crm_created_at, crm_updated_at (None leaves it as it was), crm_seen_at, seen_run. Raises TryLaterError
-    when a claim was lost meanwhile; save nothing then.
+    crm_created_at, crm_updated_at (None leaves it as it was), crm_seen_at, seen_run, held_run. Raises
+    TryLaterError when a claim was lost meanwhile; save nothing then.
     """
     if not rows:
         return

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, sel
 
 from connector.core.outcomes import Counts, Outcome, Result, as_json
 from connector.errors import RefusedError, TryLaterError
+from connector.store import intents
 from connector.store.db import Session, insert_into, many
 from connector.store.models import connection, sync_log_entry, sync_run
 from connector.store.types import UtcDateTime
@@ -48,6 +49,7 @@ class Run:
     ended_at: datetime | None
     active_key: str | None
     missed: int | None = None
+    pruned_at: datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -196,6 +198,7 @@ def finish(
     """End a run; the connection is free for the next. ``missed``: changes that no webhook had told."""
     ended = {"status": status, "error": error, "ended_at": now, "active_key": None, "missed": missed}
     save(session, run, owner=owner, lease_owner=None, lease_until=None, **ended)
+    intents.forget_run(session, run.workspace_id, run.number)
 
 
 def _of_connection(workspace_id: str, connection_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -18,7 +18,7 @@ from connector.core.plan import (
 )
 from connector.core.records import AbsentRecord, BadRecord, Page, Ref, SourceRecord
 from connector.errors import ConnectorError, RecordError
-from connector.store import links
+from connector.store import intents, links
 from connector.sync.scope import Item, Scope
 
 log = structlog.get_logger(__name__)
@@ -97,6 +97,25 @@ def recall_memory(scope: Scope, items: Sequence[Item]) -> None:
     for id_, item in linked.items():
         if item.link is not None and id_ is not None:
             item.link = item.link._replace(memory=known.get(id_, item.link.memory))
+    _recall_intents(scope, [item for item in linked.values() if item.link and item.link.resumed])
+
+
+def _recall_intents(scope: Scope, resumed: Sequence[Item]) -> None:
+    """What the worker that died was about to write."""
+    if not resumed:
+        return
+    with scope.database.reading() as session:
+        known = intents.of_run(session, scope.run.workspace_id, scope.run.number)
+    for item in resumed:
+        item.ahead = known.get((item.ref.kind, item.ref.id))
+
+
+def as_it_was_written(item: Item, plan: PlannedWrite) -> PlannedWrite:
+    """The plan of an update that is done already, with what it wrote and over what."""
+    if item.ahead is None or plan.finished is not Action.UPDATE or plan.action is not Action.NOTHING:
+        return plan
+    before, after, reason, drift = item.ahead
+    return plan._replace(before=before, values=after, reason=plan.reason or reason, drift=tuple(drift))
 
 
 def decide_from_links(items: Sequence[Item]) -> None:

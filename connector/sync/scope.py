@@ -15,6 +15,7 @@ from connector.ports import Clock, Reader, Writer
 from connector.ports.crm_notes import Noter
 from connector.store import runs
 from connector.store.db import Database
+from connector.store.intents import Intent
 from connector.store.links import Claimed
 from connector.store.relations import Open
 from connector.store.reviews import Asked
@@ -80,7 +81,10 @@ class Scope:
 
 @dataclass(slots=True)
 class Item:
-    """One record on its way through a block. ``plan`` is set as soon as it is decided."""
+    """One record on its way through a block. ``plan`` is set as soon as it is decided.
+
+    ``ahead`` is what a worker that died noted before it wrote; ``noted``, under which id this one did.
+    """
 
     ref: Ref
     page: int
@@ -95,6 +99,8 @@ class Item:
     asked: Asked | None = None
     left_open: tuple[Open, ...] = ()
     quick: bool = False
+    noted: int | None = None
+    ahead: Intent | None = None
     ends_at: str | None = None
     result: WriteResult | None = None
 

@@ -15,7 +15,7 @@ from connector.core.outcomes import Outcome, settle
 from connector.core.plan import Action, Link, LinkState, Reason, value_hash
 from connector.core.records import iso
 from connector.errors import TryLaterError
-from connector.store import endings, links, runs
+from connector.store import endings, intents, links, runs
 from connector.store.db import Session
 from connector.sync import isolating, questioning
 from connector.sync.scope import Item, Scope
@@ -39,6 +39,7 @@ def write(scope: Scope, mapping: Mapping, batch: Sequence[Item], watch: Watch) -
         now = scope.clock()
         with scope.database.transaction() as session:
             _claim(scope, mapping, session, items, now)
+            _note_ahead(scope, mapping, session, items)
         _apply(scope, mapping, items, now)
 
 
@@ -56,14 +57,26 @@ def _claim(scope: Scope, mapping: Mapping, session: Session, items: Sequence[Ite
         item.link = item.link or claimed[item.ref]
 
 
+def _note_ahead(scope: Scope, mapping: Mapping, session: Session, items: Sequence[Item]) -> None:
+    """What the updates are about to write over: if this worker dies, whoever finds them done tells it."""
+    plans = [item.plan for item in items if item.plan and item.plan.action is Action.UPDATE]
+    if plans:
+        writes = {
+            plan.ref.id: [plan.before, plan.values, plan.reason, plan.drift] for plan in plans if plan.values
+        }
+        noted = intents.note(session, scope.run, mapping.kind, mapping.object.name, writes)
+        for item in items:
+            item.noted = noted
+
+
 def _moves_link(item: Item) -> bool:
     plan = item.plan
     return plan is not None and not item.quick and plan.reason not in (Reason.FILTERED, Reason.DUPLICATE)
 
 
 def _check_unmoved(item: Item, now: Link) -> None:
-    before = (item.link.crm_id, item.link.fingerprint) if item.link else (None, None)
-    if before != (now.crm_id, now.fingerprint):
+    before = (item.link.crm_id, item.link.fingerprint, item.link.held_run) if item.link else (None,) * 3
+    if before != (now.crm_id, now.fingerprint, now.held_run):
         raise TryLaterError(f"{item.ref} was written by another job meanwhile.", after=0.5, code="claimed")
 
 
@@ -103,6 +116,7 @@ def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dic
         questioning.keep(scope, mapping, session, window, now)
         _keep_endings(scope, mapping, session, window)
         runs.log(session, scope.run, settled, now)
+        intents.forget(session, scope.run.workspace_id, {item.noted for item in window if item.noted})
         runs.save(session, scope.run, owner=scope.owner, **progress)
     progress["checkpoint_version"] = scope.run.checkpoint_version + 1
     scope.run = replace(scope.run, **progress)
@@ -166,6 +180,7 @@ def _link_row(item: Item, run: int) -> dict[str, Any]:
         "crm_updated_at": result.updated_at if result else None,
         "crm_seen_at": result.updated_at if result else plan.seen_at,
         "seen_run": run,
+        "held_run": None if written else link.held_run,
         "generation": plan.generation if plan.generation is not None and written else link.generation,
     }
 

@@ -142,7 +142,9 @@ class Road:
             item.asked.decision if item.asked else None,
             sight.holders_of(item),
         )
-        item.plan = plan_write(item.mapped, item.values, self._mapping, known)
+        item.plan = recalling.as_it_was_written(
+            item, plan_write(item.mapped, item.values, self._mapping, known)
+        )
 
     # --- requests
 

@@ -108,3 +108,27 @@ def test_the_order_of_fields_does_not_change_the_fingerprint(values, random):
 @given(strategies.flat_values, strategies.flat_values)
 def test_different_values_have_different_fingerprints(left, right):
     assert (fingerprint(left) == fingerprint(right)) is (left == right)
+
+
+# --- what was taken back
+
+
+def test_what_was_taken_back_is_held_while_the_source_says_the_same():
+    plan = plan_from_link(a_mapped(name="x"), "print", a_link(fingerprint="print", held_run=7))
+
+    assert (plan.action, plan.reason) == (Action.SKIP, Reason.UNDONE)
+
+
+def test_what_was_taken_back_is_written_again_once_the_source_says_something_else():
+    assert plan_from_link(a_mapped(name="x"), "print", a_link(fingerprint="other", held_run=7)) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "held"), [("2026-01", "2026-01", True), ("2026-01", "2026-02", False)]
+)
+def test_where_its_fingerprint_is_not_known_the_time_of_its_change_tells(known, now, held):
+    link = a_link(fingerprint=None, source_updated_at=known, held_run=7)
+
+    plan = plan_from_link(a_mapped(updated_at=now, name="x"), "print", link)
+
+    assert (plan is not None and plan.reason is Reason.UNDONE) is held

@@ -35,6 +35,7 @@ from connector.store import (
     grants,
     hooks,
     inbox,
+    intents,
     links,
     logbook,
     misses,
@@ -107,6 +108,7 @@ class World:
     event_row: int
     waiting: int
     decided: int
+    intent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,9 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "links.see": lambda s, w, a: links.see(s, w, [a.link_id], run=999),
     "links.move_on": lambda s, w, a: links.move_on(s, w, {a.link_id: "2030-01-01T00:00:00.000Z"}),
     "links.release": lambda s, w, _: links.release(s, w, "drain-1"),
+    "intents.of_run": lambda s, w, a: intents.of_run(s, w, a.run_number),
+    "intents.forget": lambda s, w, a: intents.forget(s, w, [a.intent]),
+    "intents.forget_run": lambda s, w, a: intents.forget_run(s, w, a.run_number),
     "links.doubt": lambda s, w, _: links.doubt(s, w, "person"),
     "runs.get": lambda s, w, _: runs.get(s, w, "run-of-a"),
     "runs.pause_idle": lambda s, w, _: runs.pause_idle(s, w, "idle-connection"),
@@ -407,6 +412,7 @@ EXEMPT = {
     "runs.save": _LEASE,
     "runs.release": _LEASE,
     "runs.finish": _LEASE,
+    "intents.note": "only adds; the note carries the workspace of the run that is given",
     "runs.log": "only adds; the entries carry the workspace of the run that is given",
     "links.keep": "the caller must hold the links' claims, and names itself as their owner",
     "inbox.add": "only adds; the new rows name their workspace",
@@ -643,6 +649,7 @@ def workspace_a(database: Database) -> World:
             ref=Ref("whop", "member", "mber-of-a"), result=Result.FAILED, error=RecordError("No.")
         )
         runs.log(session, run, [an_outcome(title="of-a"), failure], NOW)
+        intent = intents.note(session, run, "member", "person", {"mber-of-a": [{}, {"n": "of-a"}, None, []]})
         for place in ("idle", "paused", "ended", "asking"):
             id_ = f"{place}-connection"
             connections.add_or_revive(session, a_connection("workspace-of-a", id=id_, company_id=place))
@@ -688,7 +695,6 @@ def workspace_a(database: Database) -> World:
         held = links.find(session, home.workspace_id, "person", [HELD])[HELD]
     with database.transaction() as session:
         audit.record(session, NewEvent("connect", NOW, workspace_id=workspace.id, about={"company": "of-a"}))
-    with database.transaction() as session:
         add_grants(session)
         drains.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "drain-1"})
         registrations.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "hooks-1"})
@@ -700,7 +706,7 @@ def workspace_a(database: Database) -> World:
     assert link.id is not None
     assert held.id is not None
     assert event.id is not None
-    return World(home, run.number, link.id, held.id, event.id, waiting, decided)
+    return World(home, run.number, link.id, held.id, event.id, waiting, decided, intent)
 
 
 def add_clock(session: Session) -> None:

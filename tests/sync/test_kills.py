@@ -27,7 +27,7 @@ from scene import (
     whop_served,
 )
 
-from connector.store import workspaces
+from connector.store import intents, workspaces
 from connector.store.runs import Run
 from connector.sync import mirror
 
@@ -103,6 +103,16 @@ def end(scene: Scene, run: Run) -> End:
     return End(run.status, run.counts, entries, picture(scene))
 
 
+def over_what(scene: Scene, run: Run) -> dict[str, tuple[Any, Any]]:
+    """Of each update, what was written and over what: the CRM does not know the latter any more."""
+    return {one.source_id: (one.before, one.after) for one in scene.log(run, "updated")}
+
+
+def intents_of(scene: Scene, run: Run) -> dict[tuple[str, str], Any]:
+    with scene.parts.database.reading() as session:
+        return intents.of_run(session, run.workspace_id, run.number)
+
+
 def late_members(scene: Scene) -> list[str]:
     """Two who joined after the members were read: their memberships have them fetched first."""
     having = {one["member_id"] for one in scene.records("memberships") if one["status"] != "drafted"}
@@ -176,8 +186,10 @@ def test_updates_of_a_killed_worker_are_still_told_as_updates(
 ) -> None:
     with stage() as scene:
         scene.sync()
-        calm = end(scene, scene.sync(wrap=with_changes))
+        run = scene.sync(wrap=with_changes)
+        calm, written = end(scene, run), over_what(scene, run)
     assert calm.counts["opportunity"]["updated"] > 10
+    assert all(before and after for before, after in written.values())
 
     for nth in places:
         with stage() as scene:
@@ -191,3 +203,5 @@ def test_updates_of_a_killed_worker_are_still_told_as_updates(
 
             assert fate.struck
             assert end(scene, run) == calm, f"killed {seam}, the {nth}th time"
+            assert over_what(scene, run) == written, f"killed {seam}, the {nth}th time"
+            assert intents_of(scene, run) == {}

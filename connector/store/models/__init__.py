@@ -19,7 +19,7 @@ from connector.store.models.events import (
 )
 from connector.store.models.notes import note
 from connector.store.models.reconciling import difference, reconcile_plan, reconciliation
-from connector.store.models.records import link, sync_log_entry, sync_run
+from connector.store.models.records import intent, link, sync_log_entry, sync_run
 from connector.store.models.reviews import open_relation, review
 from connector.store.models.sales import sale
 from connector.store.models.schedule import checkpoint, ending, schedule
@@ -40,6 +40,7 @@ __all__ = [
     "ending",
     "event_inbox",
     "incident",
+    "intent",
     "link",
     "metadata",
     "missed_delivery",

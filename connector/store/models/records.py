@@ -40,6 +40,9 @@ link = Table(
     Column("compared", Big),
     #: When the source was found to have it no more, and that was dealt with; null while it has it.
     Column("gone_at", UtcDateTime),
+    #: Number of the run that took its last change back. While it says what it said then, it is not written
+    #: again; null: nobody did, or it was let go.
+    Column("held_run", Big),
     #: Who writes this record now; null when nobody does. Void after claimed_until.
     Column("claimed_by", String(40)),
     Column("claimed_until", UtcDateTime),
@@ -49,6 +52,8 @@ link = Table(
     Index("ix_link_connection_id", "connection_id", "kind"),
     Index("ix_link_state", "connection_id", "state"),
 )
+_HELD = link.c.held_run.is_not(None)
+Index("ix_link_held_run", link.c.workspace_id, link.c.id, sqlite_where=_HELD, postgresql_where=_HELD)
 
 sync_run = Table(
     "sync_run",
@@ -88,9 +93,24 @@ sync_run = Table(
     Column("missed", Integer),
     #: The connection's id while the run is active, else null: one run per connection at a time.
     Column("active_key", String(60), unique=True),
+    #: When its log began to be cut; null: it is whole. What is cut cannot be taken back.
+    Column("pruned_at", UtcDateTime),
     Index("ix_sync_run_connection_id", "connection_id", "number"),
     Index("ix_sync_run_due_at", "status", "due_at"),
     Index("ix_sync_run_workspace_id", "workspace_id", "number"),
+)
+
+#: What is about to be written, noted with the claim: the log of a write whose worker dies before it is told.
+intent = Table(
+    "intent",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("workspace_id", Id, ForeignKey("workspace.id"), nullable=False),
+    Column("run", Big, ForeignKey("sync_run.number"), nullable=False, index=True),
+    Column("kind", String(40), nullable=False),
+    Column("object", String(64), nullable=False),
+    #: Source id → [before, after, reason, drift], of the updates of one request.
+    Column("writes", Json, nullable=False),
 )
 
 sync_log_entry = Table(
