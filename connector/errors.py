@@ -59,6 +59,12 @@ class MappingFileError(ConnectorError):
         self.problems = tuple(problems)
 
 
+class MappingFunctionError(MappingFileError):
+    """A package adds functions to the mapping language that cannot be used."""
+
+    remedy = "Correct or uninstall the package named above; `flask mappings check` looks again."
+
+
 class SchemaError(ConnectorError):
     """The CRM's data model does not fit the mappings and only a person can say what to do."""
 

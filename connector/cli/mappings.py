@@ -10,7 +10,8 @@ import click
 
 from connector import bootstrap, config
 from connector.cli import base
-from connector.mapping_files import run_tests
+from connector.mapping_files import all_functions, run_tests
+from connector.mapping_files.page import examples
 
 
 @click.group("mappings")
@@ -44,5 +45,25 @@ def check(*, as_json: bool) -> None:
         sys.exit(base.FAILED)
 
 
+@base.command("functions")
+@click.argument("name", required=False)
+def functions_command(name: str | None, *, as_json: bool) -> None:
+    """List the functions that `using:` may name, those of your own packages too; with NAME, its examples.
+
+    Example: flask mappings functions lookup
+    """
+    known = all_functions()
+    if name is not None and name not in known:
+        raise click.UsageError(f'no function is called "{name}"; `flask mappings functions` lists them.')
+    found = {one: known[one] for one in sorted(known) if name in (None, one)}
+    rows = [(one, ", ".join(sorted(it.takes)), it.gives, it.doc) for one, it in found.items()]
+    document = {"functions": [dict(zip(("name", "takes", "gives", "doc"), row, strict=True)) for row in rows]}
+    lines = [*base.table(rows, ("name", "takes", "gives", "what it does"))]
+    if name is not None:
+        lines.extend(f"  {line}" for line in examples(found[name]))
+    base.show(document, lines, as_json=as_json)
+
+
 mappings_group.add_command(check)
+mappings_group.add_command(functions_command)
 COMMANDS = (mappings_group,)

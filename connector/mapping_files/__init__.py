@@ -1,5 +1,6 @@
 """Mapping files: YAML → ``core.mapping.Mapping``, every mistake of every file reported at once."""
 
+from connector.mapping_files.functions import installed as all_functions
 from connector.mapping_files.loading import load_all, load_file, load_texts
 from connector.mapping_files.model import FileMapping, MappingSet, MappingTest
 from connector.mapping_files.trials import TestResult, run_tests
@@ -9,6 +10,7 @@ __all__ = [
     "MappingSet",
     "MappingTest",
     "TestResult",
+    "all_functions",
     "load_all",
     "load_file",
     "load_texts",

@@ -11,7 +11,9 @@ from typing import TypeVar
 
 from connector.core.catalogue import CrmCatalogue, SourceCatalogue
 from connector.core.mapping import FieldRule, FieldSpec, LinkRule
+from connector.core.transforms import Transform
 from connector.errors import MappingFileError
+from connector.mapping_files import functions
 from connector.mapping_files.body import body
 from connector.mapping_files.model import FileMapping, MappingSet
 from connector.mapping_files.nodes import MOST_BYTES, compose
@@ -29,7 +31,7 @@ def load_all(directory: Path, source: SourceCatalogue, crm: CrmCatalogue) -> Map
     if not paths:
         raise MappingFileError([f"{directory}: found no mapping files, expected at least one *.yaml"])
     texts = {path.name: text for path in paths if (text := _text(path, problems)) is not None}
-    return _load(texts, source, crm, problems)
+    return _load(texts, source, crm, problems, functions.installed())
 
 
 def load_file(path: Path, source: SourceCatalogue, crm: CrmCatalogue) -> FileMapping:
@@ -40,9 +42,14 @@ def load_file(path: Path, source: SourceCatalogue, crm: CrmCatalogue) -> FileMap
     raise MappingFileError([f"{path.name}: found no such file in {path.parent}, expected one"])
 
 
-def load_texts(texts: MappingType[str, str], source: SourceCatalogue, crm: CrmCatalogue) -> MappingSet:
-    """File name → its text; what an editor checks before anything is saved."""
-    return _load(texts, source, crm, Problems())
+def load_texts(
+    texts: MappingType[str, str],
+    source: SourceCatalogue,
+    crm: CrmCatalogue,
+    known: MappingType[str, Transform] | None = None,
+) -> MappingSet:
+    """File name → its text; what an editor checks before anything is saved. ``known``: other functions."""
+    return _load(texts, source, crm, Problems(), functions.installed() if known is None else known)
 
 
 def _text(path: Path, problems: Problems) -> str | None:
@@ -61,9 +68,13 @@ def _text(path: Path, problems: Problems) -> str | None:
 
 
 def _load(
-    texts: MappingType[str, str], source: SourceCatalogue, crm: CrmCatalogue, problems: Problems
+    texts: MappingType[str, str],
+    source: SourceCatalogue,
+    crm: CrmCatalogue,
+    problems: Problems,
+    known: MappingType[str, Transform],
 ) -> MappingSet:
-    world = World(source, crm, problems)
+    world = World(source, crm, problems, known)
     outlines = [one for name, text in texts.items() if (one := _outline(name, text, world)) is not None]
     for one in outlines:
         declare_objects(one, world)

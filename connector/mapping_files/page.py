@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -33,14 +34,18 @@ def write_page(path: Path) -> None:
 
 def _line(name: str, transform: Transform) -> str:
     takes = ", ".join(sorted(transform.takes))
-    examples = [f"{_code(one.given)}{_with(one)} → {_code(one.gives)}" for one in transform.examples]
-    examples += [f"{_code(one.given)}{_with(one)} is refused" for one in transform.refuses]
-    return f"| `{name}` | {takes} | {transform.gives} | {transform.doc} | {'<br>'.join(examples)} |\n"
+    told = "<br>".join(examples(transform, "`"))
+    return f"| `{name}` | {takes} | {transform.gives} | {transform.doc} | {told} |\n"
 
 
-def _with(example: Example) -> str:
-    return "" if example.argument is None else f" with {_code(example.argument)}"
+def examples(transform: Transform, quote: str = "") -> Iterator[str]:
+    """What goes in and what comes out of a function, a line each; values stand between ``quote``."""
 
+    def shown(value: object) -> str:
+        return "nothing" if value is None else f"{quote}{orjson.dumps(value).decode()}{quote}"
 
-def _code(value: object) -> str:
-    return "nothing" if value is None else f"`{orjson.dumps(value).decode()}`"
+    def given(one: Example) -> str:
+        return shown(one.given) + ("" if one.argument is None else f" with {shown(one.argument)}")
+
+    yield from (f"{given(one)} → {shown(one.gives)}" for one in transform.examples)
+    yield from (f"{given(one)} is refused" for one in transform.refuses)

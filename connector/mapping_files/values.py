@@ -41,7 +41,7 @@ def value_of(part: Part, kind: str, world: World) -> Value | None:
     if node is not None:
         made = from_template(node, kind, world)
     using = part.node("using")
-    return made if made is None or using is None else _through(made, using, world.problems)
+    return made if made is None or using is None else _through(made, using, world)
 
 
 def from_paths(node: Node, kind: str, world: World) -> Value | None:
@@ -89,31 +89,32 @@ def from_template(node: Node, kind: str, world: World) -> Value | None:
     return Value(rules.template(pieces), frozenset({"text"}), f'"{text}"')
 
 
-def _through(value: Value, using: Node, problems: Problems) -> Value | None:
+def _through(value: Value, using: Node, world: World) -> Value | None:
     steps, flow = [], value.flow
     for node in using.items if isinstance(using, Sequence) else (using,):
-        step = _function(node, problems)
+        step = _function(node, world)
         if step is None:
             return None
         name, transform, argument = step
         if not flow <= transform.takes:
             takes = listed(sorted(transform.takes))
-            problems.unfit(node, f"{said(flow)} for the function {name}", f"{takes} for it")
+            world.problems.unfit(node, f"{said(flow)} for the function {name}", f"{takes} for it")
             return None
         steps.append((transform.apply, argument))
         flow = frozenset({transform.gives})
     return Value(value.read, flow, value.source, tuple(steps))
 
 
-def _function(node: Node, problems: Problems) -> tuple[str, Transform, Any] | None:
+def _function(node: Node, world: World) -> tuple[str, Transform, Any] | None:
     """One entry of ``using``: a name, or a name with its fixed argument."""
+    problems, functions = world.problems, world.functions
     name, spot, given = _named(node)
     if name is None or spot is None:
         problems.unfit(node, shown(node), "a function name, or one with its argument like {cut: 200}")
         return None
-    transform = TRANSFORMS.get(name)
+    transform = functions.get(name)
     if transform is None:
-        problems.unknown(spot, name, "a function", TRANSFORMS)
+        problems.unknown(spot, name, "a function", functions)
         return None
     if transform.argument is None:
         if given is not None:

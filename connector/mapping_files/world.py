@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from connector.core.catalogue import CrmCatalogue, SourceCatalogue
 from connector.core.mapping import ObjectSpec
+from connector.core.transforms import Transform
 from connector.mapping_files.nodes import Scalar
 from connector.mapping_files.problems import Problems
 
@@ -23,6 +24,7 @@ class World:
     source: SourceCatalogue
     crm: CrmCatalogue
     problems: Problems
+    functions: Mapping[str, Transform]
     objects: dict[str, ObjectSpec] = field(default_factory=dict)
     targets: dict[str, str] = field(default_factory=dict)
     whole: bool = True

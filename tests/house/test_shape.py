@@ -19,7 +19,6 @@ LONGEST_MODULE, LONGEST_FUNCTION = 300, 60
 #: Modules that may be longer, up to so many lines, and why.
 LONG_MODULES = {
     "cli/processes.py": (450, "one supervisor, whose life of a child is read from top to bottom"),
-    "core/transforms.py": (400, "a table of small named functions"),
     "mapping_files/lines.py": (320, "one reader for one kind of line"),
     "store/runs.py": (370, "one table, its lease and its log: no half of it is understood alone"),
 }
