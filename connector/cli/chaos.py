@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,12 +21,13 @@ import redis
 from connector import logs
 from connector.bootstrap import Parts
 from connector.cli import operators, stage
-from connector.cli.bench import aftermath, hooked
+from connector.cli.bench import aftermath, bad_answers, hooked
+from connector.cli.bench.bad_answers import Fault
 from connector.cli.bench.hooked import Hooked
 from connector.cli.bench.report import Report
 from connector.cli.stage import Size, Stage
 from connector.cli.visitor import Visitor
-from connector.errors import RefusedError
+from connector.errors import ConnectorError, RefusedError
 from connector.store import connections
 from connector.store.connections import Connection
 from connector.store.workspaces import Workspace
@@ -40,20 +41,7 @@ _FAULTS_EACH = 4.0
 _LOST = 0.05
 _TOKEN_SECONDS = 75  # renewed a minute before their end, so every quarter of a minute
 _WHOP_LISTS = r"GET /(memberships|members|payments|products)"
-_BAD: Sequence[Json] = (
-    {"status": 500},
-    {"status": 429, "headers": {"Retry-After": "1"}},
-    {"cut": True},
-    {"delay": 3},
-    {"status": 502},
-)
-_BAD_CRM: Sequence[Json] = (
-    {"status": 500},
-    {"status": 429, "headers": {"Retry-After": "1"}},
-    {"cut": "before"},
-    {"cut": "after"},
-    {"delay": 3},
-)
+_WHOP_TOKENS = r"POST /oauth/token"
 
 
 @dataclass(slots=True)
@@ -64,6 +52,7 @@ class Chaos:
     admin: Visitor
     dice: random.Random
     deck: list[Strike] = field(default_factory=list)
+    answers: dict[str, list[str]] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
 
@@ -72,12 +61,20 @@ class Chaos:
         found = [one["id"] for one in self.there.whop("GET", f"/records/{kind}") if one["status"] in statuses]
         return self.dice.choice(found) if found else ""
 
+    def drawn(self, service: str, ways: Mapping[str, Fault]) -> str:
+        """One of the ways in which it answers badly: each comes once before any comes again."""
+        deck = self.answers.setdefault(service, [])
+        if not deck:
+            deck += self.dice.sample(sorted(ways), len(ways))
+        return deck.pop()
+
 
 def run(minutes: float, seed: int, members: int) -> Report:
     """Let it go on for so long, then look at what is left."""
     report, admin = Report("chaos"), Visitor()
     size = Size(members, members * 2, limits=False)
-    with hooked.installation(size, connect=partial(_connect, admin)) as there:
+    settings = {"HTTP_READ_TIMEOUT_SECONDS": str(bad_answers.PATIENCE)}
+    with hooked.installation(size, connect=partial(_connect, admin), settings=settings) as there:
         chaos = Chaos(there, admin, random.Random(seed))  # noqa: S311 - chance, not secrecy
         stage.meanwhile(there.supervisor, lambda: _all(report, chaos, minutes))
     return report
@@ -148,8 +145,9 @@ def _happen(chaos: Chaos) -> None:
 
 def _strike(chaos: Chaos) -> None:
     """The next of a shuffled deck, so that a short time has some of everything."""
+    _approve_again(chaos)
     if not chaos.deck:
-        chaos.deck = [_kill, _kill, _flush, _whop_fails, _crm_fails, _expire, _sync]
+        chaos.deck = [_kill, _kill, _flush, _whop_fails, _tokens_fail, _crm_fails, _expire, _sync]
         chaos.dice.shuffle(chaos.deck)
     chaos.faults[chaos.deck.pop()(chaos)] += 1
 
@@ -170,28 +168,33 @@ def _flush(chaos: Chaos) -> str:
 
 
 def _whop_fails(chaos: Chaos) -> str:
-    fault = chaos.dice.choice(_BAD)
-    chaos.there.whop("POST", "/dials", {"match": _WHOP_LISTS, "fault": fault, "times": 3})
-    return f"Whop: {_word(fault)}"
+    way = chaos.drawn("Whop", bad_answers.WHOP)
+    return _dial_whop(chaos, _WHOP_LISTS, bad_answers.WHOP[way], f"Whop: {way}", times=3)
+
+
+def _tokens_fail(chaos: Chaos) -> str:
+    """Met by the next renewal, which the present token's end makes soon."""
+    way = chaos.drawn("tokens", bad_answers.TOKENS)
+    return _dial_whop(chaos, _WHOP_TOKENS, bad_answers.TOKENS[way], f"Whop's token endpoint: {way}", times=1)
+
+
+def _dial_whop(chaos: Chaos, match: str, fault: Fault, word: str, *, times: int) -> str:
+    chaos.there.whop("POST", "/dials", {"match": match, "fault": fault, "times": times})
+    return word
 
 
 def _crm_fails(chaos: Chaos) -> str:
-    fault = chaos.dice.choice(_BAD_CRM)
+    way = chaos.drawn("Twenty", bad_answers.CRM)
     door = chaos.there.parts.door.session(chaos.there.stage.address("twenty"))
-    door.request("POST", "/sandbox/dials", json={"match": "POST /graphql", "fault": fault, "times": 3})
-    return f"Twenty: {_word(fault)}"
+    dial = {"match": "POST /graphql", "fault": bad_answers.CRM[way], "times": 3}
+    door.request("POST", "/sandbox/dials", json=dial)
+    return f"Twenty: {way}"
 
 
 def _expire(chaos: Chaos) -> str:
     """Before its time, beside those that end by it: the connector finds it refused."""
     chaos.there.whop("POST", "/oauth", {"do": "expire_access"})
     return "access tokens expired"
-
-
-def _word(fault: Json) -> str:
-    (name, value), *_ = fault.items()
-    words = {"cut": "connection cut", "delay": "answers late"}
-    return words.get(name, f"answers {value}")
 
 
 def _sync(chaos: Chaos) -> str:
@@ -212,20 +215,32 @@ def _calm(chaos: Chaos) -> None:
     there = chaos.there
     there.whop("DELETE", "/dials")
     there.parts.door.session(there.stage.address("twenty")).request("DELETE", "/sandbox/dials")
-    _approve_again(chaos)
+    aftermath.wait_until(lambda: _approve_again(chaos))
     there.whop("POST", "/webhooks/retry")
     there.whop("POST", "/webhooks/quiet")
     there.settle()
     aftermath.wait_until(lambda: aftermath.is_quiet(there))
 
 
-def _approve_again(chaos: Chaos) -> None:
-    """A worker that is killed between Whop's answer and its saving takes the only refresh token with it."""
-    there, admin = chaos.there, chaos.admin
+def _approve_again(chaos: Chaos) -> bool:
+    """Whop gives a refresh token once: where its answer was lost, by a kill or on its way, an admin sees the
+    connection ended and connects it again. What gets into their way too, they try again later."""
+    there, ended = chaos.there, _ended(chaos.there)
+    if ended is None:
+        return True
+    try:
+        page = chaos.admin.open(f"{there.stage.address('web')}/connect/whop?connection={there.connection.id}")
+        chaos.admin.press(chaos.admin.press(page, "Connect Whop"), "Approve")
+    except ConnectorError:
+        return False
+    if _ended(there) is not None:
+        return False
+    chaos.faults[f"access that an admin approved again ({ended})"] += 1
+    return True
+
+
+def _ended(there: Hooked) -> str | None:
+    """Why the connection does not work; None where it does."""
     with there.parts.database.reading() as session:
         now = connections.get(session, there.connection.workspace_id, there.connection.id)
-    if now.status == "active":
-        return
-    page = admin.open(f"{there.stage.address('web')}/connect/whop?connection={now.id}")
-    admin.press(admin.press(page, "Connect Whop"), "Approve")
-    chaos.faults[f"access that an admin had to approve again ({now.ended_code})"] += 1
+    return None if now.status == "active" else str(now.ended_code)

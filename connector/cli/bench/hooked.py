@@ -10,12 +10,13 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from connector.bootstrap import Parts
@@ -157,16 +158,21 @@ class Hooked:
 
 @contextmanager
 def installation(
-    size: Size, database_url: str = "", *, web: int = 1, connect: Connect = stage.connect
+    size: Size,
+    database_url: str = "",
+    *,
+    web: int = 1,
+    connect: Connect = stage.connect,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Hooked]:
-    """All processes and the minimal handler, connected and prepared."""
+    """All processes and the minimal handler, connected and prepared; ``settings`` are more than the usual."""
     with ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         lock = stack.enter_context(processes.DataLock(data))
         supervisor = stack.enter_context(processes.Supervisor(data / "logs", lock=lock))
         set_up = stack.enter_context(stage.set_up(data, _PORTS))
-        if database_url:
-            set_up = replace(set_up, env={**set_up.env, "DATABASE_URL": database_url})
+        given = {"DATABASE_URL": database_url} if database_url else {}
+        set_up = replace(set_up, env={**set_up.env, **settings, **given})
         children = [*set_up.children(size, web=web), _plain(set_up, database_url, web)]
         if not supervisor.start_all(children):
             raise SystemExit(130)
