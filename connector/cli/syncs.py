@@ -15,7 +15,7 @@ from connector.cli import base
 from connector.core.outcomes import Counts, Result, sum_of
 from connector.store import connections, runs, workspaces
 from connector.store.runs import LogEntry, Run
-from connector.sync import answering, onboarding, steering
+from connector.sync import answering, limiting, onboarding, steering
 
 
 @click.group("sync")
@@ -108,9 +108,10 @@ def cancel(run: str, *, as_json: bool) -> None:
 @click.argument("run")
 @click.argument("decision", type=click.Choice(["approve", "refuse"]))
 def answer(run: str, decision: str, *, as_json: bool) -> None:
-    """Answer a sync that found more records gone from Whop than it removes without asking.
+    """Answer a sync that would remove, or change, more records than it does without asking.
 
-    Its page shows which. Approved, each is looked for on Whop once more before anything happens to it.
+    Its page shows which. Before a removal that was approved, each record is looked for on Whop once more.
+    Where changes are too many, approve lets the sync make the rest, and refuse cancels it.
 
     Example: flask sync answer 7b2e… refuse
     """
@@ -118,7 +119,13 @@ def answer(run: str, decision: str, *, as_json: bool) -> None:
     with base.parts() as parts:
         with parts.database.reading() as session:
             workspace_id = runs.owner_of(session, run)
-        if decision == "refuse":
+        if limiting.asks(found := _run(parts, workspace_id, run)):
+            if decision == "refuse":
+                steering.cancel(parts.tools, workspace_id, run, who=who.capitalize())
+            else:
+                answering.agree(parts.tools, workspace_id, run)
+            found = _run(parts, workspace_id, run)
+        elif decision == "refuse":
             answering.refuse(parts.tools, workspace_id, run, who=who)
             found = _run(parts, workspace_id, run)
         else:

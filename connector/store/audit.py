@@ -43,6 +43,7 @@ OF_WORKSPACE = frozenset(
         "workflow_resumed",
         "sync_started",
         "sync_paused",
+        "changes_approved",
         "removals_approved",
         "removals_refused",
         "run_cancelled",

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, update
 
+from connector.store import leases
 from connector.store.db import Session
 from connector.store.models import crm_grant
 
@@ -62,7 +63,7 @@ def of_workspace(session: Session, workspace_id: str) -> list[CrmGrant]:
 
 def claim(session: Session, grant: CrmGrant, *, owner: str, now: datetime, until: datetime) -> bool:
     """Take the right to renew; False when another holds it, or the grant is not this one any more."""
-    free = or_(crm_grant.c.claimed_until.is_(None), crm_grant.c.claimed_until < now)
+    free = leases.over(crm_grant.c.claimed_until, now)
     taken = session.execute(
         update(crm_grant).where(_still(grant), free).values(claimed_by=owner, claimed_until=until)
     )

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, insert, or_, select, update
 from connector.core.plan import LinkState
 from connector.core.reconciling import REPAIRABLE, Cause, Difference
 from connector.core.records import Ref
+from connector.store import leases
 from connector.store.db import Session, many, one_of
 from connector.store.links import Claimed
 from connector.store.models import difference, event_inbox, link
@@ -160,7 +161,7 @@ def on_their_way(
         one_of(session, link.c.source_id, ids),
         link.c.connection_id == connection_id,
         link.c.workspace_id == workspace_id,
-        link.c.claimed_until > now,
+        ~leases.over(link.c.claimed_until, now),
     )
     return {*session.execute(events).scalars(), *session.execute(claimed).scalars()}
 

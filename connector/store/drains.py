@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, select, update
 
+from connector.store import leases
 from connector.store.db import Session, insert_new
 from connector.store.models import connection, drain, event_inbox
 
@@ -36,7 +37,9 @@ def waiting(session: Session, now: datetime, *, owner: str | None = None) -> lis
         event_inbox.c.due_at <= now,
     )
     taken = exists().where(
-        drain.c.connection_id == connection.c.id, ~_free(now), drain.c.owner.is_distinct_from(owner)
+        drain.c.connection_id == connection.c.id,
+        ~leases.free(drain, now),
+        drain.c.owner.is_distinct_from(owner),
     )
     active = and_(connection.c.status == "active", connection.c.paused.is_(False))
     query = select(connection.c.workspace_id, connection.c.id).where(active, due, ~taken)
@@ -55,7 +58,9 @@ def lease(
         return None
     session.execute(insert_new(session, drain).values(first))
     here = _of(workspace_id, connection_id)
-    taken = session.execute(update(drain).where(here, _free(now)).values(owner=owner, lease_until=until))
+    taken = session.execute(
+        update(drain).where(here, leases.free(drain, now)).values(owner=owner, lease_until=until)
+    )
     if taken.rowcount != 1:
         return None
     return _made(session.execute(select(drain).where(here)).one())
@@ -90,11 +95,6 @@ def get(session: Session, workspace_id: str, connection_id: str) -> Drain | None
     """How the work on a connection's events stands; None where there never was any."""
     row = session.execute(select(drain).where(_of(workspace_id, connection_id))).first()
     return None if row is None else _made(row)
-
-
-def _free(now: datetime) -> ColumnElement[bool]:
-    unclaimed = or_(drain.c.lease_until.is_(None), drain.c.lease_until < now)
-    return and_(drain.c.due_at <= now, unclaimed)
 
 
 def _of(workspace_id: str, connection_id: str) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
+from connector.store import leases
 from connector.store.connections import MAY_COME_BACK
 from connector.store.db import Session
 from connector.store.models import connection
@@ -52,8 +53,8 @@ def claim(session: Session, grant: Grant, *, owner: str, now: datetime, until: d
     None when another holds it, or the token is not this one any more. The note is there from the commit on,
     so commit before asking.
     """
-    claimed = connection.c.refresh_claimed_until
-    free = or_(connection.c.refresh_claimed_by.is_(None), claimed.is_(None), claimed < now)
+    over = leases.over(connection.c.refresh_claimed_until, now)
+    free = or_(connection.c.refresh_claimed_by.is_(None), over)
     taken = session.execute(
         update(connection)
         .where(_still(grant), _usable(), free)

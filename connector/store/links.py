@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from connector.core.plan import NOTHING_YET, Link, LinkState, Memory
 from connector.core.records import Ref
 from connector.errors import TryLaterError
+from connector.store import leases
 from connector.store.db import Session, insert_new, many, one_of
 from connector.store.models import link
 
@@ -136,7 +137,8 @@ def _claim_free(
     """Claim rows that are there. Nobody waits for another's lock, which could close a ring; and rows are
     locked in one order, so that of two owners who meet one gets all.
     """
-    free = or_(link.c.claimed_by.is_(None), link.c.claimed_by == owner, link.c.claimed_until < now)
+    over = leases.over(link.c.claimed_until, now)
+    free = or_(link.c.claimed_by.is_(None), link.c.claimed_by == owner, over)
     taken = 0
     for block in _blocks(ids):
         mine = select(link.c.id).where(*_within(scope, block), free).order_by(link.c.source_id)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, literal, select, update
 
 from connector.core.reconciling import Standings
-from connector.errors import RefusedError, TryLaterError
+from connector.errors import RefusedError
+from connector.store import leases
 from connector.store.db import Session, insert_into
 from connector.store.models import difference, reconciliation
 from connector.store.paging import NEWEST, Leaf, Place, from_place, leaf_of, newest_first
@@ -105,23 +106,12 @@ def lease(session: Session, id_: str, *, owner: str, now: datetime, until: datet
 
 def renew(session: Session, id_: str, *, owner: str, until: datetime) -> bool:
     """The heartbeat: prolong the lease; False when it was lost."""
-    held = (reconciliation.c.id == id_, reconciliation.c.lease_owner == owner)
-    return session.execute(update(reconciliation).where(*held).values(lease_until=until)).rowcount == 1
+    return leases.renew(session, reconciliation, id_, owner=owner, until=until)
 
 
 def save(session: Session, one: Reconciliation, *, owner: str, **values: Any) -> None:
     """Save progress by compare-and-set. Raises TryLaterError when another worker took it over."""
-    result = session.execute(
-        update(reconciliation)
-        .where(
-            reconciliation.c.id == one.id,
-            reconciliation.c.lease_owner == owner,
-            reconciliation.c.checkpoint_version == one.checkpoint_version,
-        )
-        .values(checkpoint_version=one.checkpoint_version + 1, **values)
-    )
-    if result.rowcount != 1:
-        raise TryLaterError("Another worker went on with this comparison.", code="lease_lost")
+    leases.save(session, reconciliation, one, owner=owner, **values)
 
 
 def finish(
@@ -150,8 +140,7 @@ def overdue(session: Session, now: datetime) -> list[str]:
 
 def _waits(now: datetime) -> ColumnElement[bool]:
     """It is under way, its time has come, and nobody is at it."""
-    free = or_(reconciliation.c.lease_until.is_(None), reconciliation.c.lease_until < now)
-    return and_(reconciliation.c.status.in_(ACTIVE), reconciliation.c.due_at <= now, free)
+    return and_(reconciliation.c.status.in_(ACTIVE), leases.free(reconciliation, now))
 
 
 def get(session: Session, workspace_id: str, id_: str) -> Reconciliation:

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, select, update
 
 from connector.core.outcomes import Counts, Outcome, Result, as_json
-from connector.errors import RefusedError, TryLaterError
-from connector.store import intents
+from connector.errors import RefusedError
+from connector.store import intents, leases
 from connector.store.db import Session, insert_into, many
 from connector.store.models import connection, sync_log_entry, sync_run
 from connector.store.types import UtcDateTime
 
 ACTIVE = ("queued", "running", "paused")
 """What has work before it. One that waits for an answer is through; what was approved is a run of its own."""
+
+ASKING = ("many_changes",)
+"""Errors of paused runs that only a person's yes to just this run lets go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def lease(session: Session, run_id: str, *, owner: str, now: datetime, until: da
         .where(
             sync_run.c.id == run_id,
             sync_run.c.status.in_(("queued", "running")),
-            _free(now),
+            leases.free(sync_run, now),
         )
         .values(
             lease_owner=owner,
@@ -144,40 +147,14 @@ def lease(session: Session, run_id: str, *, owner: str, now: datetime, until: da
     return _one(session, sync_run.c.id == run_id) if taken.rowcount == 1 else None
 
 
-_JUMP = timedelta(minutes=15)
-"""Longer than any lease or wait: what lies further ahead was noted by a clock that was wrong."""
-
-
-def _free(now: datetime) -> ColumnElement[bool]:
-    """Its time has come, and nobody is at it."""
-    due = or_(sync_run.c.due_at <= now, sync_run.c.due_at > now + _JUMP)
-    until = sync_run.c.lease_until
-    return and_(due, or_(until.is_(None), until < now, until > now + _JUMP))
-
-
 def renew(session: Session, run_id: str, *, owner: str, until: datetime) -> bool:
     """The heartbeat: prolong the lease; False when it was lost."""
-    result = session.execute(
-        update(sync_run)
-        .where(sync_run.c.id == run_id, sync_run.c.lease_owner == owner)
-        .values(lease_until=until)
-    )
-    return result.rowcount == 1
+    return leases.renew(session, sync_run, run_id, owner=owner, until=until)
 
 
 def save(session: Session, run: Run, *, owner: str, **values: Any) -> None:
     """Save progress by compare-and-set. Raises TryLaterError when another worker took the run over."""
-    result = session.execute(
-        update(sync_run)
-        .where(
-            sync_run.c.id == run.id,
-            sync_run.c.lease_owner == owner,
-            sync_run.c.checkpoint_version == run.checkpoint_version,
-        )
-        .values(checkpoint_version=run.checkpoint_version + 1, **values)
-    )
-    if result.rowcount != 1:
-        raise TryLaterError("Another worker went on with this run.", code="lease_lost")
+    leases.save(session, sync_run, run, owner=owner, **values)
 
 
 def release(session: Session, run: Run, *, owner: str, due_at: datetime, status: str = "running") -> None:
@@ -219,15 +196,22 @@ def pause_idle(session: Session, workspace_id: str, connection_id: str) -> None:
 
 
 def resume(session: Session, workspace_id: str, connection_id: str, now: datetime) -> list[Run]:
-    """Let the connection's paused run go on; the runs that did."""
+    """Let the connection's paused run go on, unless it asks a person something; the runs that did."""
     paused = (*_of_connection(workspace_id, connection_id), sync_run.c.status == "paused")
-    ids = list(session.execute(select(sync_run.c.id).where(*paused)).scalars())
-    session.execute(update(sync_run).where(*paused).values(status="running", due_at=now))
-    return [by_id(session, id_) for id_ in ids]
+    found = [_made(row) for row in session.execute(select(sync_run).where(*paused))]
+    ids = [run.id for run in found if (run.error or {}).get("code") not in ASKING]
+    return [by_id(session, id_) for id_ in ids if resume_one(session, workspace_id, id_, now)]
+
+
+def resume_one(session: Session, workspace_id: str, run_id: str, now: datetime) -> bool:
+    """Let one paused run go on, whatever it waits for; False when it is not paused (any more)."""
+    mine = (sync_run.c.id == run_id, sync_run.c.workspace_id == workspace_id, sync_run.c.status == "paused")
+    return session.execute(update(sync_run).where(*mine).values(status="running", due_at=now)).rowcount == 1
 
 
 def resume_all(session: Session, workspace_id: str, now: datetime) -> list[Run]:
-    """Let every paused run of the workspace go on whose connection nobody paused; the runs that did."""
+    """Let every paused run of the workspace go on whose connection nobody paused, unless it asks a person
+    something; the runs that did."""
     wanted = select(connection.c.id).where(
         connection.c.workspace_id == workspace_id, connection.c.paused.is_(False)
     )
@@ -259,7 +243,7 @@ def overdue(session: Session, now: datetime) -> list[str]:
     """Ids of active runs that nobody is at and whose time has come: for the sweeper, over all workspaces."""
     query = select(sync_run.c.id).where(
         sync_run.c.status.in_(("queued", "running")),
-        _free(now),
+        leases.free(sync_run, now),
     )
     return list(session.execute(query).scalars())
 

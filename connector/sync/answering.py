@@ -1,4 +1,4 @@
-"""An admin's answer to a sync that found more records gone than may be removed without asking."""
+"""An admin's answer to a sync that would remove, or change, more records than it may without asking."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from connector.errors import RefusedError
 from connector.store import connections, questions, removals, runs
 from connector.store.db import Session
 from connector.store.runs import NewRun, Run
-from connector.sync import leaving, mirror
+from connector.sync import leaving, limiting, mirror
 from connector.sync.removing import asks
 from connector.sync.tools import Tools
 
@@ -63,11 +63,30 @@ def refuse(tools: Tools, workspace_id: str, run_id: str, *, who: str) -> int:
     return kept
 
 
+def agree(tools: Tools, workspace_id: str, run_id: str) -> None:
+    """Have a run that stopped before it changed too many records change the rest too.
+
+    Raises RefusedError where it does not ask (any more), or may not go on.
+    """
+    with tools.database.reading() as session:
+        asking = runs.get(session, workspace_id, run_id)
+        connection = connections.get(session, workspace_id, asking.connection_id)
+    mirror.check_may_run(connection)
+    with tools.database.transaction() as session:
+        if not limiting.asks(asking) or not runs.resume_one(session, workspace_id, run_id, tools.clock()):
+            raise _no_question()
+    mirror.ring(tools, asking)
+
+
 def _answer(session: Session, waiting: Run, answer: str, who: str) -> None:
     status = "partial" if sum_of(waiting.counts, Result.FAILED) else "success"
     if not questions.answer(session, waiting.workspace_id, waiting.id, answer, who, status):
-        raise RefusedError(
-            "This sync does not wait for an answer (any more).",
-            code="no_question",
-            remedy="Look at the sync: it says what became of it.",
-        )
+        raise _no_question()
+
+
+def _no_question() -> RefusedError:
+    return RefusedError(
+        "This sync does not wait for an answer (any more).",
+        code="no_question",
+        remedy="Look at the sync: it says what became of it.",
+    )

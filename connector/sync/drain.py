@@ -21,7 +21,7 @@ import structlog
 
 from connector.core.outcomes import Result, as_json, sum_of
 from connector.errors import ConnectorError, TryLaterError
-from connector.store import drains, inbox
+from connector.store import drains, inbox, leases
 from connector.store.drains import Drain
 from connector.store.inbox import InboxEvent
 from connector.sync import eventruns, holding, rounds
@@ -218,7 +218,7 @@ def _give_back(job: _Job, held: _Held, error: ConnectorError | None) -> None:
         asked = error.after if isinstance(error, TryLaterError) else None
         seconds = asked if asked is not None else min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tries - 1, 9))
         log.warning("events wait", connection=found.connection_id, code=error.code, seconds=seconds)
-    due_at = job.tools.clock() + timedelta(seconds=seconds)
+    due_at = leases.later(job.tools.clock(), seconds)
     with job.tools.database.transaction() as session:
         drains.release(
             session,

@@ -1,6 +1,7 @@
 """Changes while they stream: more than the mapping allows a sync to make are not made before an admin agrees.
 
-What is over the limit is not sent. The run is paused with its place kept; whoever resumes it agrees.
+What is over the limit is not sent. The run is paused with its place kept, until somebody says yes to it
+(``answering.agree``): neither a new credential nor resuming the connection is such a word.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from connector.core.limits import is_too_much
 from connector.core.mapping import Mapping
 from connector.core.plan import Action
 from connector.errors import RefusedError
-from connector.store import removals
+from connector.store import removals, runs
 from connector.store.runs import Run
 from connector.sync.scope import Item, Scope
 
@@ -26,7 +27,7 @@ class ManyChangesError(RefusedError):
     """The next request would change more than the mapping allows."""
 
     code = "many_changes"
-    remedy = "See what was changed. Resume lets it change the rest too; Cancel leaves it."
+    remedy = "See what was changed. Then let it change the rest too, or cancel it."
 
     def __init__(self, message: str, object_: str) -> None:
         super().__init__(message)
@@ -66,7 +67,7 @@ def paused(run: Run, error: ManyChangesError) -> dict[str, Any]:
 
 def asks(run: Run) -> bool:
     """Whether a run waits for somebody's word because of this."""
-    return run.status == "paused" and (run.error or {}).get("code") == ManyChangesError.code
+    return run.status == "paused" and (run.error or {}).get("code") in runs.ASKING
 
 
 def _is_agreed(run: Run, mapping: Mapping) -> bool:

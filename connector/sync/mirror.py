@@ -16,7 +16,7 @@ import structlog
 from connector.core.outcomes import Result, as_json, sum_of
 from connector.errors import ConnectorError, RefusedError, SchemaError, TryLaterError
 from connector.ports import Lane, Writer
-from connector.store import connections, links, runs, silence, workspaces
+from connector.store import connections, leases, links, runs, silence, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Session
 from connector.sync import holding, incremental, leaving, modelling, removing, stages, waiting
@@ -249,7 +249,7 @@ def _broke_off(tools: Tools, run: runs.Run, owner: str, error: Exception) -> Non
 def _put_off(
     tools: Tools, run: runs.Run, owner: str, checkpoint: dict[str, Any], error: ConnectorError, wait: float
 ) -> None:
-    due_at = tools.clock() + timedelta(seconds=wait)
+    due_at = leases.later(tools.clock(), wait)
     with tools.database.transaction() as session:
         runs.save(
             session,

@@ -16,7 +16,7 @@ from connector.core.outcomes import as_json
 from connector.core.reconciling import without_source
 from connector.core.records import Page, Ref
 from connector.errors import ConnectorError, TryLaterError
-from connector.store import connections, differences, reconciliations, runs, workspaces
+from connector.store import connections, differences, leases, reconciliations, runs, workspaces
 from connector.store.reconciliations import Reconciliation
 from connector.sync import judging, mirror, modelling, waiting
 from connector.sync.heartbeat import heartbeat
@@ -264,7 +264,7 @@ def _broke_off(job: _Job, error: Exception) -> None:
 
 
 def _put_off(job: _Job, checkpoint: dict[str, Any], error: ConnectorError, wait: float) -> None:
-    due_at = job.tools.clock() + timedelta(seconds=wait)
+    due_at = leases.later(job.tools.clock(), wait)
     given_back = {"lease_owner": None, "lease_until": None, "due_at": due_at}
     job.save(checkpoint=checkpoint, error=as_json(error), **given_back)
 

@@ -21,7 +21,7 @@ import structlog
 
 from connector.errors import ConnectorError, ReconnectError, TryLaterError
 from connector.ports import Clock, TokenClient, Tokens
-from connector.store import connections, grants
+from connector.store import connections, grants, leases
 from connector.store.connections import Connection
 from connector.store.db import Database, Unavailable
 from connector.store.grants import Grant, Renewed, Turn
@@ -105,7 +105,7 @@ def _claim_and_renew(keeper: Keeper, connection: Connection) -> bool:
         raise _gone(connection.ended_code)
     grant = Grant(connection.workspace_id, connection.id, connection.refresh_sealed)
     owner, now = keeper.owner(), keeper.clock()
-    if connection.refresh_claimed_until is not None and connection.refresh_claimed_until >= now:
+    if not leases.is_over(connection.refresh_claimed_until, now):
         return False  # seen without writing: fifty who wait ask the database ten times a second each
     with keeper.database.transaction() as session:
         turn = grants.claim(session, grant, owner=owner, now=now, until=now + keeper.lease)

@@ -171,6 +171,7 @@ WORDS = {
     "sync_paused": "Sync paused",
     "removals_approved": "Removals approved",
     "removals_refused": "Removals refused",
+    "changes_approved": "Many changes approved",
     "run_cancelled": "Sync cancelled",
     "schedule_changed": "Syncs by the clock changed",
     "sync_resumed": "Sync resumed",

@@ -14,7 +14,7 @@ from connector.errors import ConnectorError, RefusedError
 from connector.store import connections, logbook, overview, runs, workspaces
 from connector.store.db import Session
 from connector.store.runs import Run
-from connector.sync import steering
+from connector.sync import answering, limiting, steering
 from connector.sync.waiting import side_in_trouble
 from connector.web import (
     access,
@@ -93,6 +93,22 @@ def cancel(run_id: str) -> ResponseReturnValue:
     return flask.redirect(url_for(".show", run_id=run_id), 303)
 
 
+@blueprint.post("/runs/<run_id>/changes/approve")
+def agree(run_id: str) -> ResponseReturnValue:
+    """Have a run change the rest too, though that is more than it may without asking."""
+    with shell.parts().database.reading() as session:
+        run = _found(session, run_id)
+    try:
+        answering.agree(shell.parts().tools, run.workspace_id, run.id)
+    except ConnectorError as error:
+        shell.tell_error(error)
+        return flask.redirect(url_for(".show", run_id=run_id), 303)
+    with shell.parts().database.transaction() as session:
+        access.record(session, "changes_approved", run=run.number, connection=run.connection_id)
+    shell.tell("Approved", "The sync goes on where it stopped.")
+    return flask.redirect(url_for(".show", run_id=run_id), 303)
+
+
 @blueprint.get("/runs/<run_id>/live")
 def live(run_id: str) -> str:
     """The part of the page that changes while the run is under way."""
@@ -131,6 +147,7 @@ def _live(session: Session, run: Run) -> dict[str, Any]:
         "failed": failed,
         **_held(session, run),
         "waits_for": _waits_for(run, now),
+        "asks": limiting.asks(run),
         "next_try": lambda left: _next_try(run, left),
         "error_of": error_registry.entry,
         "words": shell.vocabulary(),

@@ -40,6 +40,16 @@ def asking(at_desk: Desk, count: int = 60) -> Run:
         return runs.by_id(session, new.id)
 
 
+def over_limit(at_desk: Desk) -> str:
+    """A sync that stopped before it changed too many records."""
+    told = {"code": "many_changes", "message": "It would change more than 60 % of the 90 records."}
+    with at_desk.door.parts.database.transaction() as session:
+        new = a_new_run(at_desk.connection, NOON)
+        runs.start(session, new)
+        session.execute(update(sync_run).where(sync_run.c.id == new.id).values(status="paused", error=told))
+    return new.id
+
+
 def press(at_desk: Desk, path: str, at: str, **form: str) -> str:
     answer = at_desk.browser.post(path, data={"csrf_token": csrf_of(at_desk.browser, at), **form})
     assert answer.status_code == 303, answer.text
@@ -111,17 +121,33 @@ def test_two_admins_who_answer_at_once_are_told(at_desk: Desk) -> None:
 
 
 def test_a_sync_that_would_change_too_many_says_so_and_offers_to_go_on(at_desk: Desk) -> None:
-    told = {"code": "many_changes", "message": "It would change more than 60 % of the 90 records."}
-    with at_desk.door.parts.database.transaction() as session:
-        new = a_new_run(at_desk.connection, NOON)
-        runs.start(session, new)
-        session.execute(update(sync_run).where(sync_run.c.id == new.id).values(status="paused", error=told))
+    run_id = over_limit(at_desk)
 
-    page = text_of(at_desk, f"/runs/{new.id}")
+    page = text_of(at_desk, f"/runs/{run_id}")
 
     assert "more than 60 % of the 90 records" in page
-    assert "Resume" in page
+    assert "Change the rest too" in page
     assert "unusually many records" in text_of(at_desk, "/")
+
+
+def test_yes_lets_it_change_the_rest(at_desk: Desk) -> None:
+    run_id = over_limit(at_desk)
+
+    press(at_desk, f"/runs/{run_id}/changes/approve", f"/runs/{run_id}")
+
+    with at_desk.door.parts.database.reading() as session:
+        assert runs.by_id(session, run_id).status == "running"
+    assert noted(at_desk) == "changes_approved"
+
+
+def test_who_says_yes_second_is_told(at_desk: Desk) -> None:
+    run_id = over_limit(at_desk)
+    yes, page = f"/runs/{run_id}/changes/approve", f"/runs/{run_id}"
+    press(at_desk, yes, page)
+
+    press(at_desk, yes, page)
+
+    assert "does not wait for an answer" in text_of(at_desk, page)
 
 
 def test_a_run_without_a_question_has_no_such_page(at_desk: Desk) -> None:
