@@ -4,6 +4,7 @@
 
     ConnectorError
     ├── SettingError, MappingFileError    stop at start-up, the operator mends a file
+    │   └── OwnMappingError               stop this workspace's runs, its admin mends a file
     ├── SchemaError                       stop the run, the admin mends the CRM's data model
     ├── TryLaterError                     nothing is wrong with the data: wait, then go on
     ├── ReconnectError                    a credential is gone: pause the connection, tell the admin
@@ -63,6 +64,13 @@ class MappingFunctionError(MappingFileError):
     """A package adds functions to the mapping language that cannot be used."""
 
     remedy = "Correct or uninstall the package named above; `flask mappings check` looks again."
+
+
+class OwnMappingError(MappingFileError):
+    """A workspace's own mapping files do not go with those that are shipped (any more)."""
+
+    code = "own_mapping_file"
+    remedy = "Open Mapping in the console: it shows each line that is wrong."
 
 
 class SchemaError(ConnectorError):

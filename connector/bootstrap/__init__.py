@@ -16,19 +16,17 @@ from redis import Redis
 from connector import __version__, budget, config, jobqueue, logs
 from connector.bootstrap import alerting, crm
 from connector.bootstrap.crm_openers import CrmOpeners
+from connector.bootstrap.files import workspace_files
 from connector.budget import BRISK, Budgets, Terms
 from connector.cache import Cache
 from connector.config import Settings
-from connector.crms.twenty.fields import CATALOGUE as CRM
 from connector.errors import ReconnectError, SettingError
-from connector.mapping_files import MappingSet, load_all
 from connector.outbound import AllowList, Door
 from connector.ports import Budget, Lane, Reader
 from connector.ports.crm_sign_in import CrmKey
 from connector.ports.hooks import HookKeeper
 from connector.sources.whop import Session, budgeted, headers, hooking, scopes
 from connector.sources.whop.budgeted import BudgetedSession
-from connector.sources.whop.catalogue import CATALOGUE as WHOP
 from connector.sources.whop.hooking import WhopHooks
 from connector.sources.whop.oauth import App, WhopOAuth
 from connector.sources.whop.reader import WhopReader
@@ -51,8 +49,6 @@ _BLOCK_RECORDS = 2_000  # what one look-up of the CRM covers: some 0.4 s there, 
 
 _WHOP_BUDGET = Terms("Whop", code="source_rate", limits=budgeted.LIMITS, lanes=BRISK)
 
-SHIPPED_MAPPINGS = Path(__file__).parents[2] / "mappings"
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -65,7 +61,6 @@ class Parts:
     budgets: Budgets
     vault: Vault
     door: Door
-    mappings: MappingSet
     openers: Openers
     tools: Tools
     desk: Desk
@@ -76,7 +71,7 @@ class Parts:
     def check_crm_key(self, origin: str, key: str) -> CrmKey:
         """What a key opens at the server behind this address, and what it may not do of what is needed."""
         server = self.crm_desk.client.find(origin)
-        return self.crm_desk.client.key(server.origin, key, self.tools.mappings)
+        return self.crm_desk.client.key(server.origin, key, self.tools.mappings.shipped.mappings)
 
     def close(self) -> None:
         """Give back connections and files."""
@@ -90,11 +85,6 @@ class Parts:
 def clock() -> datetime:
     """The present moment in UTC."""
     return datetime.now(UTC)
-
-
-def mappings(directory: str) -> MappingSet:
-    """The mapping files of a folder, or the shipped ones. Raises MappingFileError naming every mistake."""
-    return load_all(Path(directory or SHIPPED_MAPPINGS), WHOP, CRM)
 
 
 def from_environment(
@@ -119,7 +109,7 @@ def build(
     database = Database(settings.database_url)
     redis = jobqueue.connect(settings.redis_url)
     vault = Vault(settings.token_encryption_keys)
-    loaded = mappings(settings.mappings_dir)
+    files = workspace_files(database, settings.mappings_dir)
     client = WhopOAuth(_app(settings), door, lambda token: _whop(settings, door, token))
     keeper = _keeper(settings, database, vault, client, pause)
     quick = budget.client(settings.redis_url)
@@ -131,8 +121,7 @@ def build(
     )
     tools = Tools(
         database=database,
-        mappings=tuple(loaded),
-        mapping_version=loaded.version,
+        mappings=files,
         clock=clock,
         queue=jobqueue.RqBell(redis),
         block_pages=_BLOCK_RECORDS // settings.whop_sync_batch_size or 1,
@@ -140,7 +129,6 @@ def build(
         open_writer=openers.writer,
         open_noter=openers.noter,
         open_schema=openers.schema,
-        kept=scopes.summed(loaded),
         every=_every(settings),
     )
     desk = Desk(
@@ -149,7 +137,7 @@ def build(
         client=client,
         clock=clock,
         redirect_uri=settings.whop_redirect_uri,
-        asked=scopes.asked(scopes.needed(loaded)),
+        asked=lambda workspace_id: scopes.asked(scopes.needed(files.of(workspace_id))),
         open_reader=openers.approved_reader,
         open_keyed=openers.reader_for,
     )
@@ -157,7 +145,7 @@ def build(
     crm_desk = crm.desk(settings, crm_sessions.keeper, partial(mirror.ring, tools))
     hooks = _hook_desk(settings, database, vault, openers)
     told = alerting.desk(settings, database, vault, door, clock)
-    lower = (settings, database, redis, bell, budgets, vault, door, loaded)
+    lower = (settings, database, redis, bell, budgets, vault, door)
     return Parts(*lower, openers, tools, desk, crm_desk, hooks, told)
 
 

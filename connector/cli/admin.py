@@ -82,7 +82,7 @@ Finding = tuple[str, str | None]
 
 def _findings(parts: Parts) -> Iterator[Finding]:
     yield "settings", None
-    yield f"mapping files ({len(parts.mappings)})", None
+    yield f"mapping files ({len(parts.tools.mappings.shipped)})", None
     yield _checked("job queue", parts.redis.ping)
     database = _checked("database", lambda: _migrated(parts))
     yield database

@@ -48,11 +48,12 @@ def add(workspace: str, company: str, whop_api_key_file: str | None, *, as_json:
             new,
             open_reader=parts.openers.reader_for,
             now=parts.tools.clock(),
-            asked=parts.desk.asked,
+            asked=parts.desk.asked(into.id),
         )
         steps = modelling.provision(parts.tools, into).steps
         missing = connecting.missing(parts.desk, made)
-        lacks = [scope for scope in scopes.needed(parts.mappings) if scope.name in missing]
+        needed = scopes.needed(parts.tools.mappings.in_force(into))
+    lacks = [scope for scope in needed if scope.name in missing]
     lines = [f"{made.company_title} is connected: {made.id}", *step_lines(steps)]
     lines += [f"The key lacks {scope.name}. {scope.without}" for scope in lacks]
     lacking = [scope.name for scope in lacks]
@@ -96,7 +97,8 @@ def disconnect(connection: str, records: str, number: int | None, *, as_json: bo
     with base.parts() as parts:
         with parts.database.reading() as session:
             workspace_id = connections.owner_of(session, connection)
-            counts = leaving.count(session, parts.tools.mappings, workspace_id, connection)
+            mappings = parts.tools.mappings.of(workspace_id).mappings
+            counts = leaving.count(session, mappings, workspace_id, connection)
         _agree(then, leaving.total(counts, then), number)
         leave = Leave(then, "Disconnected on the machine", uuid.uuid4().hex)
         run_id = steering.disconnect(

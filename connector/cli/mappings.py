@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from connector import bootstrap, config
+from connector import config
+from connector.bootstrap import files
 from connector.cli import base
 from connector.mapping_files import all_functions, run_tests
 from connector.mapping_files.page import examples
@@ -27,7 +28,7 @@ def check(*, as_json: bool) -> None:
     Example: flask mappings check
     """
     environ = config.environment(os.environ, Path(".env"))
-    loaded = bootstrap.mappings(environ.get("MAPPINGS_DIR", ""))
+    loaded = files.mappings(environ.get("MAPPINGS_DIR", ""))
     results = [result for one in loaded for result in run_tests(one)]
     rows = [(one.file, one.kind, one.object.name, len(one.fields) + len(one.links)) for one in loaded]
     document = {

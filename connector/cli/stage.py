@@ -205,7 +205,7 @@ def _add_connection(parts: Parts, stage: Stage, workspace: Workspace) -> Connect
 
 def provision_bare(parts: Parts, crm_url: str, key: str) -> None:
     """Give a CRM the data model of the mappings without keeping it as a workspace."""
-    parts.openers.schema_for(crm_url, key).apply(parts.tools.mappings)
+    parts.openers.schema_for(crm_url, key).apply(parts.tools.mappings.shipped.mappings)
 
 
 def start(parts: Parts, connection: Connection, why: str) -> Run:

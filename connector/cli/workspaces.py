@@ -158,7 +158,7 @@ def views(name: str, *, as_json: bool) -> None:
     with base.parts() as parts:
         with parts.database.reading() as session:
             workspace = workspaces.named(session, name)
-        made = parts.openers.views(workspace).make(parts.tools.mappings)
+        made = parts.openers.views(workspace).make(parts.tools.mappings.in_force(workspace).mappings)
     front = (workspace.crm_front_url or workspace.crm_url).rstrip("/")
     urls = {one.name: f"{front}{one.at}" for one in made if one.at}
     shown = [{"name": one.name, "url": urls.get(one.name), "lacks": one.lacks} for one in made]

@@ -86,7 +86,7 @@ def _load(
     merged = _merged(ordered, outlines, problems)
     if problems:
         raise MappingFileError(problems.lines())
-    return MappingSet(tuple(merged), _version(texts))
+    return MappingSet(tuple(merged), _version(texts), texts)
 
 
 def _outline(name: str, text: str, world: World) -> Outline | None:

@@ -34,10 +34,11 @@ class FileMapping(Mapping):
 
 @dataclass(frozen=True, slots=True)
 class MappingSet:
-    """All mappings, parents before children. ``version`` is the hash of all files' text."""
+    """All mappings, parents before children. ``version`` is the hash of all ``texts``, which are by file."""
 
     mappings: tuple[FileMapping, ...]
     version: str
+    texts: MappingType[str, str]
 
     def __iter__(self) -> Iterator[FileMapping]:
         return iter(self.mappings)

@@ -31,6 +31,7 @@ class Workspace:
     batch_cap_at: datetime | None = None
     crm_key_expires_at: datetime | None = None
     crm_refusal: dict[str, str] | None = None
+    mapping_change: int | None = None
 
     def batch_known(self, now: datetime) -> int | None:
         """The batch size that was learned not long ago: a server that is upgraded may take more."""

@@ -52,10 +52,10 @@ def refuse(tools: Tools, workspace_id: str, run_id: str, *, who: str) -> int:
     """
     with tools.database.reading() as session:
         waiting = runs.get(session, workspace_id, run_id)
-    kept = 0
+    kept, mapped = 0, tools.mappings.of(workspace_id)
     with tools.database.transaction() as session:
         _answer(session, waiting, "refused", who)
-        for mapping in tools.mappings:
+        for mapping in mapped:
             asked = asks(waiting).get(mapping.kind)
             if asked:
                 scope = leaving.scope_of(mapping, workspace_id, waiting.connection_id)

@@ -39,8 +39,8 @@ _CREDENTIAL = (
 class Desk:
     """What connecting is done with.
 
-    ``asked`` are the scopes of the request. ``open_reader`` makes a reader from an access token and a
-    company that are not kept yet, ``open_keyed`` from an API key.
+    ``asked`` gives the scopes of a workspace's request. ``open_reader`` makes a reader from an access token
+    and a company that are not kept yet, ``open_keyed`` from an API key.
     """
 
     database: Database
@@ -48,7 +48,7 @@ class Desk:
     client: TokenClient
     clock: Clock
     redirect_uri: str
-    asked: tuple[str, ...]
+    asked: Callable[[str], tuple[str, ...]]
     open_reader: Callable[[str, str], Reader]
     open_keyed: Callable[[str, str | None], Reader]
 
@@ -105,7 +105,7 @@ def begin(desk: Desk, workspace_id: str, visitor: Visitor, *, connection_id: str
     with desk.database.transaction() as session:
         pending.add(session, row)
     return desk.client.authorize_url(
-        desk.asked, state=state, verifier=verifier, nonce=nonce, company_id=company_id
+        desk.asked(workspace_id), state=state, verifier=verifier, nonce=nonce, company_id=company_id
     )
 
 
@@ -224,7 +224,9 @@ def _reconnect(desk: Desk, row: Pending, approval: Approval, id_: str) -> Connec
 
 def _made(desk: Desk, row: Pending, id_: str, approval: Approval, account: SourceAccount) -> Connection:
     workspace_id = row.workspace_id
-    return connection_of(approval, account, desk.asked, workspace_id=workspace_id, id_=id_, vault=desk.vault)
+    return connection_of(
+        approval, account, desk.asked(workspace_id), workspace_id=workspace_id, id_=id_, vault=desk.vault
+    )
 
 
 def missing(desk: Desk, connection: Connection) -> tuple[str, ...]:
@@ -232,7 +234,7 @@ def missing(desk: Desk, connection: Connection) -> tuple[str, ...]:
     if connection.scopes is None:
         return ()
     has = IDENTITY.union(connection.scopes)
-    return tuple(one for one in desk.asked if one not in has)
+    return tuple(one for one in desk.asked(connection.workspace_id) if one not in has)
 
 
 def _connected(desk: Desk, made: Connection) -> Connected:

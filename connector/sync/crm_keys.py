@@ -27,7 +27,7 @@ def give_key(tools: Tools, vault: Vault, client: CrmSignIn, workspace: Workspace
     Raises RefusedError for what is no key, a key of another workspace, or one that may not do with records
     what the mappings need; ReconnectError for a key that opens nothing; TryLaterError.
     """
-    found = client.key(workspace.crm_url, key, tools.mappings)
+    found = client.key(workspace.crm_url, key, tools.mappings.in_force(workspace).mappings)
     check_fits(found, workspace.crm_workspace_id)
     sealed = vault.seal(key, bound_to=crm_key_binding(workspace.id))
     with tools.database.transaction() as session:
@@ -76,7 +76,7 @@ def _try(tools: Tools, workspace: Workspace) -> None:
     writer = tools.open_writer(workspace, "webhook")
     if writer.account().workspace_id != workspace.crm_workspace_id:
         raise ReconnectError("What is kept here opens another workspace.", code="crm_credential")
-    for mapping in tools.mappings:
+    for mapping in tools.mappings.in_force(workspace):
         # A CRM that is not prepared yet lets us in all the same.
         with suppress(SchemaError):
             writer.look(mapping, [Seek(Ref(mapping.source, mapping.kind, ""), _NOBODY, ())])

@@ -96,7 +96,7 @@ def _start(
         now=now,
         checkpoint={"refs": refs},
     )
-    source = tools.mappings[0].source
+    source = tools.mappings.of(workspace_id).mappings[0].source
     with tools.database.transaction() as session:
         runs.start(session, new)
         reviews.started(session, workspace_id, decided, now)

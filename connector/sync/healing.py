@@ -26,7 +26,7 @@ def heal(tools: Tools, connection: Connection, reader: Reader) -> None:
     """
     if connection.status != "expired":
         return
-    for kind in dict.fromkeys(mapping.kind for mapping in tools.mappings):
+    for kind in dict.fromkeys(mapping.kind for mapping in tools.mappings.of(connection.workspace_id)):
         next(iter(reader.pages(kind, None)))
     where, now = (connection.workspace_id, connection.id), tools.clock()
     with tools.database.transaction() as session:

@@ -117,7 +117,7 @@ class Job:
 def work(tools: Tools, scope: Scope, until: datetime) -> bool:
     """Take stream after stream until the time is up; True when all are done."""
     job = Job(tools, scope, until)
-    for mapping in tools.mappings:
+    for mapping in scope.mappings:
         if mapping.kind == selling.PARENT and not _sales(job):
             return False
         for step in (_recent, _owed, _round):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -32,13 +33,13 @@ def connect(desk: Desk, workspace: Workspace, new: NewConnection, *, again: bool
         new,
         open_reader=desk.open_keyed,
         now=desk.clock(),
-        asked=desk.asked,
+        asked=desk.asked(workspace.id),
         again=again,
     )
     return Connected(made, missing(desk, made))
 
 
-def look_at_lost(tools: Tools, asked: tuple[str, ...]) -> None:
+def look_at_lost(tools: Tools, asked: Callable[[str], tuple[str, ...]]) -> None:
     """Look again at every connection whose access ended and may have come back."""
     with tools.database.reading() as session:
         ended = connections.that_may_come_back(session)
@@ -49,7 +50,7 @@ def look_at_lost(tools: Tools, asked: tuple[str, ...]) -> None:
             log.info("the access is not back", connection=connection.id, code=error.code)
 
 
-def look_again(tools: Tools, asked: tuple[str, ...], connection: Connection) -> Connection:
+def look_again(tools: Tools, asked: Callable[[str], tuple[str, ...]], connection: Connection) -> Connection:
     """Ask the source by name what the connection may do, and keep the answer; the connection as it is now.
 
     One that had expired goes on where the access is back. Raises ReconnectError when it opens nothing any
@@ -63,7 +64,8 @@ def look_again(tools: Tools, asked: tuple[str, ...], connection: Connection) -> 
             holding.end_access(session, connection.workspace_id, connection.id, error.code, tools.clock())
         raise
     where = (connection.workspace_id, connection.id)
-    values: dict[str, Any] = {"company_title": account.title, "scopes": _may(asked, account, connection)}
+    may = _may(asked(connection.workspace_id), account, connection)
+    values: dict[str, Any] = {"company_title": account.title, "scopes": may}
     with tools.database.transaction() as session:
         connections.keep_credential(session, *where, **values)
     healing.heal(tools, connection, reader)

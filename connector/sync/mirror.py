@@ -21,6 +21,7 @@ from connector.store.connections import Connection
 from connector.store.db import Session
 from connector.sync import holding, incremental, leaving, modelling, removing, stages, waiting
 from connector.sync.heartbeat import heartbeat
+from connector.sync.mappings import Mapped
 from connector.sync.scope import Scope
 from connector.sync.tools import Tools
 
@@ -136,11 +137,12 @@ def open_scope(tools: Tools, run: runs.Run, owner: str, writer: Writer | None = 
     lane = LANES[run.type]
     writer = writer or modelling.open_writer(tools, replace(workspace, batch_cap=known), lane)
     reader = leaving.UNREAD if run.type == "undo" else tools.open_reader(connection, lane)
+    mapped = tools.mappings.of_run(run, workspace)
     if run.mapping_version is None:
-        run = _begin(tools, run, owner)
+        run = _begin(tools, run, owner, mapped)
     return Scope(
         tools.database,
-        tools.mappings,
+        mapped.mappings,
         reader,
         writer,
         tools.clock,
@@ -149,17 +151,18 @@ def open_scope(tools: Tools, run: runs.Run, owner: str, writer: Writer | None = 
         run,
         tools.pace,
         known,
-        sales_known=bool(tools.kept) and connection.sales_read_at is not None,
-        kept=tools.kept,
+        sales_known=bool(mapped.kept) and connection.sales_read_at is not None,
+        kept=mapped.kept,
         tries=int(run.checkpoint.get("tries", 0)),
         noter=tools.open_noter(workspace, lane),
     )
 
 
-def _begin(tools: Tools, run: runs.Run, owner: str) -> runs.Run:
+def _begin(tools: Tools, run: runs.Run, owner: str, mapped: Mapped) -> runs.Run:
+    tools.mappings.keep(run.workspace_id, mapped)
     with tools.database.transaction() as session:
-        runs.save(session, run, owner=owner, mapping_version=tools.mapping_version)
-    return replace(run, mapping_version=tools.mapping_version, checkpoint_version=run.checkpoint_version + 1)
+        runs.save(session, run, owner=owner, mapping_version=mapped.version)
+    return replace(run, mapping_version=mapped.version, checkpoint_version=run.checkpoint_version + 1)
 
 
 def _close(tools: Tools, run: runs.Run, owner: str) -> None:

@@ -28,13 +28,15 @@ def plan(tools: Tools, workspace: Workspace, *, admin_id: str | None = None) -> 
 
     What the workspace's own credential may not do, this admin's sign-in does, or the latest there is.
     """
-    return tools.open_schema(_as_known(tools, workspace), admin_id).plan(tools.mappings)
+    known = _as_known(tools, workspace)
+    return tools.open_schema(known, admin_id).plan(tools.mappings.in_force(known).mappings)
 
 
 def provision(tools: Tools, workspace: Workspace, *, admin_id: str | None = None) -> SchemaPlan:
     """Create in the CRM what the mappings declare, and remember what everything is called there."""
-    keeper = tools.open_schema(_as_known(tools, workspace), admin_id)
-    done = keeper.apply(tools.mappings)
+    known = _as_known(tools, workspace)
+    keeper = tools.open_schema(known, admin_id)
+    done = keeper.apply(tools.mappings.in_force(known).mappings)
     front = keeper.front()
     made = {step.object for step in done.changes if step.field is None}
     with tools.database.transaction() as session:

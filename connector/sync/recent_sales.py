@@ -25,7 +25,7 @@ _STREAM: Final = "sales:open"
 
 def take(job: Job) -> bool:
     """Keep what moved; False when the time is up before the end."""
-    for kind in job.tools.kept:
+    for kind in job.scope.kept:
         if job.scope.reader.may_read(kind) and not _lists(job, kind):
             return False
     return _open(job) and _owed(job)

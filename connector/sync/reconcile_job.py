@@ -127,17 +127,18 @@ def _opened(job: _Job) -> Scope:
         workspace = workspaces.get(session, one.workspace_id)
         connection = connections.get(session, one.workspace_id, one.connection_id)
     mirror.check_may_run(connection)
+    mapped = tools.mappings.in_force(workspace)
     return Scope(
         tools.database,
-        tools.mappings,
+        mapped.mappings,
         tools.open_reader(connection, "full"),
         modelling.open_writer(tools, workspace, "full"),
         tools.clock,
         job.owner,
         mirror.LEASE,
         _as_run(one),
-        sales_known=bool(tools.kept) and connection.sales_read_at is not None,
-        kept=tools.kept,
+        sales_known=bool(mapped.kept) and connection.sales_read_at is not None,
+        kept=mapped.kept,
     )
 
 

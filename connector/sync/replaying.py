@@ -54,7 +54,7 @@ def _keys(tools: Tools, event: InboxEvent, since: str, told: Callable[[bytes], T
         return
     at = notes.dated(tells, tells.record, iso(event.received_at))
     of = _ids(tells.ref.kind, tells.ref.id, tells.record)
-    for mapping in tools.mappings:
+    for mapping in tools.mappings.of(event.workspace_id):
         for rule in mapping.notes:
             if at > since and tells.name in rule.on and _counts(rule, tells):
                 yield f"{mapping.name}/{rule.name}", of.get(rule.once_per, tells.ref.id)

@@ -25,7 +25,7 @@ _KEPT_AT_ONCE = 5  # pages: a transaction costs as much as a page, and must not 
 
 def mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
     """Read and settle blocks until the time is up; True when every kind is done."""
-    for mapping in tools.mappings:
+    for mapping in scope.mappings:
         stage = f"{mapping.kind}:{mapping.object.name}"
         if stage in scope.run.checkpoint.get("done", ()):
             continue
@@ -38,15 +38,15 @@ def mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
                 road.take(block)
                 if tools.clock() >= until or stopped():
                     road.leave()
-                    return _is_done(tools, scope)
+                    return _is_done(scope)
             road.finish()
     return True
 
 
 def keep_sales(tools: Tools, scope: Scope, until: datetime) -> bool:
     """Read what memberships were paid, ahead of them; True when all of it was, as far as it may be read."""
-    stages = [f"{kind}:kept" for kind in tools.kept]
-    for kind, stage in zip(tools.kept, stages, strict=True):
+    stages = [f"{kind}:kept" for kind in scope.kept]
+    for kind, stage in zip(scope.kept, stages, strict=True):
         checkpoint = scope.run.checkpoint
         if stage in checkpoint.get("done", ()):
             continue
@@ -67,7 +67,7 @@ def keep_sales(tools: Tools, scope: Scope, until: datetime) -> bool:
 
 def repair(tools: Tools, scope: Scope, until: datetime) -> bool:
     """Take single records again, by id; True when none is left."""
-    for mapping in tools.mappings:
+    for mapping in scope.mappings:
         while ids := scope.run.checkpoint.get("refs", {}).get(mapping.kind, ()):
             block, rest = ids[:_REPAIR_BLOCK], ids[_REPAIR_BLOCK:]
             left = {**scope.run.checkpoint.get("refs", {}), mapping.kind: rest}
@@ -101,9 +101,9 @@ def going_on(scope: Scope) -> dict[str, Any]:
     return {name: of for name, of in scope.run.checkpoint.items() if name not in ("tries", "breaks")}
 
 
-def _is_done(tools: Tools, scope: Scope) -> bool:
+def _is_done(scope: Scope) -> bool:
     done = scope.run.checkpoint.get("done", ())
-    return all(f"{mapping.kind}:{mapping.object.name}" in done for mapping in tools.mappings)
+    return all(f"{mapping.kind}:{mapping.object.name}" in done for mapping in scope.mappings)
 
 
 def _checkpoints(scope: Scope, stage: str) -> Advance:

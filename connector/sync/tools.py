@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from connector.core.mapping import Mapping
 from connector.ports import Clock, JobQueue, Lane, Reader, Writer
 from connector.ports.crm_model import SchemaKeeper
 from connector.ports.crm_notes import Noter
 from connector.store.connections import Connection
 from connector.store.db import Database
 from connector.store.workspaces import Workspace
+from connector.sync.mappings import Mappings
 from connector.sync.scope import Pace
 
 
@@ -33,15 +33,14 @@ class OpenReader(Protocol):
 class Tools:
     """What a run is done with. The openers make an adapter from a row and its sealed credential.
 
-    ``block_pages`` are the pages of the source that one look-up of the CRM covers. ``kept`` are the kinds
-    that are kept for what they add up to, beside those that are mapped. ``ends`` says that the worker is to
-    end, so that its job stops before the next request. ``every`` is the time between two syncs by the clock
-    where a connection has no other; None: there are none in this installation.
+    ``mappings`` has what each workspace maps by. ``block_pages`` are the pages of the source that one
+    look-up of the CRM covers. ``ends`` says that the worker is to end, so that its job stops before the next
+    request. ``every`` is the time between two syncs by the clock where a connection has no other; None: there
+    are none in this installation.
     """
 
     database: Database
-    mappings: tuple[Mapping, ...]
-    mapping_version: str
+    mappings: Mappings
     clock: Clock
     queue: JobQueue
     block_pages: int
@@ -50,6 +49,5 @@ class Tools:
     open_noter: Callable[[Workspace, Lane], Noter]
     open_schema: OpenSchema
     pace: Pace = field(default_factory=Pace)
-    kept: tuple[str, ...] = ()
     ends: Callable[[], bool] = lambda: False
     every: timedelta | None = None

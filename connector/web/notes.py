@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from connector.mapping_files import MappingSet
+from collections.abc import Iterable
+
+from connector.core.mapping import Mapping
 
 
-def left_by_events(mappings: MappingSet) -> dict[str, list[str]]:
+def left_by_events(mappings: Iterable[Mapping]) -> dict[str, list[str]]:
     """ "note" and "task" → what leaves one, in words."""
     found: dict[str, dict[str, None]] = {"note": {}, "task": {}}
     for rule in (rule for mapping in mappings for rule in mapping.notes):

@@ -37,7 +37,7 @@ class Permissions(NamedTuple):
 
 def of(one: Connection) -> Permissions:
     """What the mapping files need of this connection, and whether it has it."""
-    needed = scopes.needed(shell.parts().mappings)
+    needed = scopes.needed(shell.mappings())
     lacks = connecting.missing(shell.parts().desk, one)
     return Permissions(list(_rows(one, needed, lacks)), [scope for scope in needed if scope.name in lacks])
 

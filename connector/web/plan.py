@@ -104,7 +104,7 @@ def make_views(id_: str) -> ResponseReturnValue:
     """Make the lists that are missing."""
     one, parts = found_or_404(id_), shell.parts()
     try:
-        made = parts.openers.views(g.workspace, g.person.admin_id).make(parts.tools.mappings)
+        made = parts.openers.views(g.workspace, g.person.admin_id).make(shell.mappings().mappings)
     except RefusedError as error:
         return _not_done(error, id_)
     _record(one, "views_made")

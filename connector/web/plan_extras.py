@@ -47,7 +47,7 @@ def gathered(workspace: Workspace, crm: CrmLinks) -> Extras:
     workflow, views, unseen = None, [], ""
     try:
         workflow = parts.openers.workflows(workspace).for_new_people()
-        views = [_view(one, crm) for one in parts.openers.views(workspace).look(parts.tools.mappings)]
+        views = [_view(one, crm) for one in parts.openers.views(workspace).look(shell.mappings().mappings)]
     except ConnectorError as error:
         log.info("views or workflows could not be seen", code=error.code)
         unseen = str(error)

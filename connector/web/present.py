@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from connector.core.mapping import FieldSpec
-from connector.mapping_files import MappingSet
+from connector.mapping_files import FileMapping
 from connector.store.connections import Connection
 from connector.store.runs import LogEntry, Run
 from connector.sync.waiting import Side, side_in_trouble
@@ -219,7 +219,7 @@ class Change(NamedTuple):
 class Vocabulary:
     """Names of objects and fields as Twenty shows them, out of the mapping files."""
 
-    def __init__(self, mappings: MappingSet) -> None:
+    def __init__(self, mappings: Iterable[FileMapping]) -> None:
         self._objects = dict(_OBJECTS)
         self._labels: dict[tuple[str, str], str] = {}
         self._options: dict[tuple[str, str], Mapping[str, str]] = {}

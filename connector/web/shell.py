@@ -8,8 +8,9 @@ from flask import Flask, current_app, flash, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from connector.bootstrap import Parts
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, OwnMappingError
 from connector.store import eventbook, reviews
+from connector.sync.mappings import Mapped
 from connector.web import assets, error_registry, present
 
 _WORDS = {
@@ -51,11 +52,20 @@ def workspace_id() -> str:
     return str(g.workspace.id)
 
 
+def mappings() -> Mapped:
+    """What the workspace maps by."""
+    return parts().tools.mappings.in_force(g.workspace)
+
+
 def vocabulary() -> present.Vocabulary:
-    """Names out of the mapping files, gathered once per application."""
-    known: present.Vocabulary | None = current_app.extensions.get("vocabulary")
+    """Names out of the workspace's mapping files, gathered once per request."""
+    known: present.Vocabulary | None = g.get("vocabulary")
     if known is None:
-        known = current_app.extensions["vocabulary"] = present.Vocabulary(parts().mappings)
+        try:
+            known = present.Vocabulary(mappings())
+        except OwnMappingError:  # names are worth showing whatever else the files say
+            known = present.Vocabulary(parts().tools.mappings.shipped)
+        g.vocabulary = known
     return known
 
 

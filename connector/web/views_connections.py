@@ -46,7 +46,7 @@ def show(id_: str) -> str:
         clock=clock,
         standing=next(each for each in found if each.connection.id == one.id),
         permissions=permissions.of(one),
-        leaves=notes.left_by_events(shell.parts().mappings),
+        leaves=notes.left_by_events(shell.mappings()),
         ended=error_registry.entry(one.ended_code) if one.status == "expired" else None,
         connect=standing.connect_link,
     )

@@ -79,7 +79,7 @@ def disconnect(id_: str) -> ResponseReturnValue:
 
 
 def _counted(one: Connection) -> list[Count]:
-    mappings = shell.parts().tools.mappings
+    mappings = shell.mappings().mappings
     with shell.parts().database.reading() as session:
         return leaving.count(session, mappings, one.workspace_id, one.id)
 

@@ -106,7 +106,7 @@ def _found(session: Session, run_id: str) -> Run:
 
 
 def _mappings(run: Run) -> list[Mapping]:
-    return [one for one in shell.parts().tools.mappings if one.kind in removing.asks(run)]
+    return [one for one in shell.mappings() if one.kind in removing.asks(run)]
 
 
 def _asked(session: Session, run: Run, mapping: Mapping, links: CrmLinks) -> Asked:

@@ -51,7 +51,7 @@ def _by_operator() -> str:
 def start() -> ResponseReturnValue:
     """What Whop will be asked for and why, and the button that leads there."""
     again = _wanted_again()
-    needed = scopes.needed(shell.parts().mappings)
+    needed = scopes.needed(shell.mappings())
     known = {"scopes": needed, "again": again, "uses": _uses(needed)}
     if not shell.parts().settings.whop_client_id:
         return render_template("whop/unavailable.html", **known)

@@ -38,6 +38,7 @@ from connector.store import (
     intents,
     links,
     logbook,
+    mappings,
     misses,
     notes,
     overview,
@@ -65,6 +66,7 @@ from connector.store.differences import DifferenceFilter
 from connector.store.grants import Grant, Renewed
 from connector.store.hooks import HookSecret, Refused
 from connector.store.links import Claimed
+from connector.store.mappings import NewChange
 from connector.store.misses import Miss
 from connector.store.models import admin, metadata
 from connector.store.notes import NewNote
@@ -94,6 +96,7 @@ from .builders import (
 REF, HELD = Ref("whop", "member", "mber_1"), Ref("whop", "member", "mber_2")
 WAITS, DECIDED = Ref("whop", "member", "waits-of-a"), Ref("whop", "member", "decided-of-a")
 CHILD = Ref("whop", "membership", "child-of-a")
+OWN_FILE = NewChange("member.yaml", "own", "of-a", "v-of-a", "of-a", "edited", None)
 ACME = {"company_title": "of-a", "status": "expired"}
 
 
@@ -134,6 +137,13 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "workspaces.remove_key": lambda s, w, _: workspaces.remove_key(s, w),
     "workspaces.refuse": lambda s, w, _: workspaces.refuse(s, w, {"code": "x"}),
     "workspaces.accept": lambda s, w, _: workspaces.accept(s, w),
+    "mappings.add": lambda s, w, _: mappings.add(s, w, replace(OWN_FILE, base=1), NOW),
+    "mappings.own": lambda s, w, _: mappings.own(s, w, 1),
+    "mappings.latest": lambda s, w, _: mappings.latest(s, w),
+    "mappings.history": lambda s, w, _: mappings.history(s, w, "member.yaml"),
+    "mappings.get": lambda s, w, _: mappings.get(s, w, 1),
+    "mappings.keep_set": lambda s, w, _: mappings.keep_set(s, w, "v-new", {"member.yaml": "x"}),
+    "mappings.kept_set": lambda s, w, _: mappings.kept_set(s, w, "v-of-a"),
     "admins.vouched": lambda s, w, _: admins.vouched(s, w, "user-1", name="x", email="", now=NOW),
     "admins.get": lambda s, w, _: admins.get(s, w, "admin-of-a"),
     "admins.of_workspace": lambda s, w, _: admins.of_workspace(s, w),
@@ -704,6 +714,7 @@ def workspace_a(database: Database) -> World:
         add_people(session)
         add_alerts(session)
         add_comparison(session, link.id or 0)
+        add_files(session)
         waiting, decided = add_reviews(session, home)
     share_person(database, replace(home, connection_id="idle-connection"))
     assert link.id is not None
@@ -722,6 +733,12 @@ def add_clock(session: Session) -> None:
     endings.keep(session, Claimed(*ids, "whop", "member", "person"), {"mem-of-a": "2026-03-02T08:00:00.000Z"})
     checkpoints.move(session, *ids, Covered("member:acted"), round_={"at": "of-a"})
     sales.keep(session, *ids, [PAID._replace(kind="refund", id="refund-of-a", status="pending")])
+
+
+def add_files(session: Session) -> None:
+    """A mapping file of its own, and the set that a run maps by."""
+    mappings.add(session, "workspace-of-a", OWN_FILE, NOW)
+    mappings.keep_set(session, "workspace-of-a", "v-of-a", {"member.yaml": "of-a"})
 
 
 def add_untold(session: Session, run: runs.Run) -> None:

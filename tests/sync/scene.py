@@ -26,6 +26,7 @@ from connector.store.connections import Connection
 from connector.store.runs import LogEntry, Run
 from connector.store.workspaces import Workspace
 from connector.sync import mirror, modelling, onboarding
+from connector.sync.mappings import Mapped
 from connector.sync.tools import Tools
 from connector.vault import new_key
 
@@ -301,6 +302,35 @@ class Scene:
         """A person whom somebody typed into the CRM; the id."""
         query = "mutation($data:PersonCreateInput!){createPerson(data:$data){id}}"
         return str(self.crm(query, data=values)["createPerson"]["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Remapped:
+    """Mapping files as if they said something else."""
+
+    real: Any
+    change: Callable[[Any], Any]
+
+    def _changed(self, found: Mapped) -> Mapped:
+        made = tuple(one_ for one_ in map(self.change, found.mappings) if one_ is not None)
+        return replace(found, files=replace(found.files, mappings=made))
+
+    def of(self, workspace_id: str) -> Mapped:
+        return self._changed(self.real.of(workspace_id))
+
+    def in_force(self, workspace: Workspace) -> Mapped:
+        return self._changed(self.real.in_force(workspace))
+
+    def of_run(self, run: Run, workspace: Workspace) -> Mapped:
+        return self._changed(self.real.of_run(run, workspace))
+
+    def keep(self, workspace_id: str, found: Mapped) -> None:
+        self.real.keep(workspace_id, found)
+
+
+def remapped(tools: Tools, change: Callable[[Any], Any]) -> Tools:
+    """The tools with every mapping as ``change`` makes it; None leaves it out."""
+    return replace(tools, mappings=_Remapped(tools.mappings, change))  # type: ignore[arg-type]
 
 
 def one(rows: list[Json], **wanted: Any) -> Json:

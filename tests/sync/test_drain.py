@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from events import a_body, events, receive, take
-from scene import Scene, one, picture
+from scene import Scene, one, picture, remapped
 
 from connector.core.outcomes import WriteResult
 from connector.errors import TryLaterError
@@ -161,9 +161,8 @@ def test_what_no_mapping_wants_is_kept_and_ignored(scene: Scene, name: str, data
 
 def test_what_was_ignored_is_written_once_a_mapping_wants_it_and_it_is_taken_again(scene: Scene) -> None:
     found = scene.records("products")[0]
-    few = tuple(one_ for one_ in scene.tools.mappings if one_.kind != "product")
     receive(scene, a_body(scene, "product.updated", found))
-    take(scene, replace(scene.tools, mappings=few))
+    take(scene, remapped(scene.tools, lambda one_: None if one_.kind == "product" else one_))
     assert [(event.state, event.reason) for event in events(scene)] == [("ignored", "not_mapped")]
     assert scene.rows("whopProducts") == []
 

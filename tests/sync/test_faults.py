@@ -108,7 +108,7 @@ def test_a_run_that_waited_at_the_start_names_its_mappings(scene: Scene) -> None
     run = scene.sync()
 
     ended_well(scene, run)
-    assert run.mapping_version == scene.tools.mapping_version
+    assert run.mapping_version == scene.tools.mappings.shipped.version
 
 
 def delete_field(scene: Scene, object_: str, field: str) -> None:

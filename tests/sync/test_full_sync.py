@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scene import PLURALS, Clock, Scene, built, cap_batches, environment, one, total
+from scene import PLURALS, Clock, Scene, built, cap_batches, environment, one, remapped, total
 
 from connector.core.records import BadRecord, Page, SourceRecord
 from connector.ports import Reader
@@ -436,12 +436,9 @@ def test_a_parent_that_appears_late_is_fetched_first(scene: Scene) -> None:
 def test_a_parent_that_is_filtered_is_told_once(scene: Scene) -> None:
     def none_of(tools: Tools) -> Tools:
         """As if the members' file said ``only`` what nobody is."""
-        membership = next(one for one in tools.mappings if one.kind == "membership")
-        kept = tuple(
-            replace(one, only=(_never(membership.only[0]),)) if one.kind == "member" else one
-            for one in tools.mappings
-        )
-        return replace(tools, mappings=kept)
+        membership = next(one for one in tools.mappings.shipped if one.kind == "membership")
+        nobody = (_never(membership.only[0]),)
+        return remapped(tools, lambda one: replace(one, only=nobody) if one.kind == "member" else one)
 
     def _never(line: Any) -> Any:
         return replace(line, read=lambda _fields: "x", values=frozenset(["y"]), negated=False)

@@ -60,7 +60,7 @@ def counted(scene: Scene) -> dict[str, tuple[int, int, int]]:
     assert scene.connection is not None
     where = (scene.connection.workspace_id, scene.connection.id)
     with scene.parts.database.reading() as session:
-        found = leaving.count(session, scene.tools.mappings, *where)
+        found = leaving.count(session, scene.tools.mappings.shipped.mappings, *where)
     return {each.object: (each.linked, each.made, each.marked) for each in found}
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from scene import NOWHERE, Scene, cap_batches, environment
+from scene import NOWHERE, Scene, cap_batches, environment, remapped
 
 from connector.cli.syncs import sync_group
 from connector.core.alerting import Kind, Thresholds, conditions
@@ -38,7 +38,7 @@ def limited(tools: Tools, percent: int | None) -> Tools:
     def changed(mapping: object) -> object:
         return replace(mapping, limits=Limits(most_changed=percent))  # type: ignore[type-var]
 
-    return replace(tools, mappings=tuple(changed(one) for one in tools.mappings))  # type: ignore[arg-type]
+    return remapped(tools, changed)
 
 
 def sync(scene: Scene, type_: str, percent: int | None) -> Run:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from events import a_body, events, receive, take
 from happening import LATER, bodies, happen, note, notes, take_in
-from scene import Json, Scene, one
+from scene import Json, Scene, one, remapped
 
 from connector.core.sales import roll_up
 from connector.store import connections, inbox, sales
@@ -97,15 +97,15 @@ def test_a_task_goes_to_whom_the_mapping_names(synced: Scene) -> None:
         id=synced.deal_of(found["id"])["id"],
         to=member["node"]["id"],
     )
-    mappings = tuple(
-        replace(one_, notes=tuple(replace(rule, assignee="owner") for rule in one_.notes))
-        for one_ in synced.tools.mappings
-    )
+
+    def assigned(one_: Any) -> Any:
+        return replace(one_, notes=tuple(replace(rule, assignee="owner") for rule in one_.notes))
+
     receive(
         synced, *bodies(synced, [*happen(synced, "fail", found["id"]), *happen(synced, "fail", other["id"])])
     )
 
-    take(synced, replace(synced.tools, mappings=mappings))
+    take(synced, remapped(synced.tools, assigned))
 
     deals = {
         synced.deal_of(one_["id"])["id"]: to for one_, to in ((found, member["node"]["id"]), (other, None))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from scene import Json, Scene, one
+from scene import Json, Scene, one, remapped
 
 from connector.core.mapping import Mapping, WhenDeleted
 from connector.core.records import Page, Ref, SourceRecord
@@ -76,13 +76,10 @@ def merge(scene: Scene, *ids: str, keep: int = 0) -> None:
 def deleting(policy: WhenDeleted) -> Any:
     """The tools with another rule for people who were deleted in the CRM."""
 
-    def changed(tools: Tools) -> Tools:
-        kept = tuple(
-            replace(one, when_deleted=policy) if one.kind == "member" else one for one in tools.mappings
-        )
-        return replace(tools, mappings=kept)
+    def changed(one: Any) -> Any:
+        return replace(one, when_deleted=policy) if one.kind == "member" else one
 
-    return changed
+    return lambda tools: remapped(tools, changed)
 
 
 # --- further e-mails

@@ -256,7 +256,10 @@ def test_what_a_connection_may_is_looked_at_again_on_demand(scene: Scene) -> Non
 
 
 def granted(scene: Scene, *, but: str) -> dict[str, object]:
-    actions = [one for one in desk(scene).asked if ":" in one] + ["payment:basic:read", "plan:basic:read"]
+    actions = [one for one in desk(scene).asked(home(scene)) if ":" in one] + [
+        "payment:basic:read",
+        "plan:basic:read",
+    ]
     return {"data": [{"action": one, "granted": one != but} for one in actions]}
 
 

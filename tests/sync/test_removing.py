@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from breaking import with_late
-from scene import Scene
+from scene import Scene, remapped
 
 from connector.core.gone import Gone, WhenGone
 from connector.core.limits import Limits, is_too_much
@@ -37,7 +37,7 @@ def with_gone(tools: Tools, do: Gone) -> Tools:
             else mapping
         )
 
-    return replace(tools, mappings=tuple(changed(one) for one in tools.mappings))
+    return remapped(tools, changed)
 
 
 def linked(scene: Scene) -> list[str]:
@@ -134,9 +134,9 @@ def test_a_mapping_may_let_more_be_removed(synced: Scene, monkeypatch: pytest.Mo
     gone = linked(synced)[:12]
     vanish(synced, *gone)
     tools = with_gone(synced.tools, Gone.DELETE)
-    loose = tuple(replace(one, limits=Limits(most_removed=90)) for one in tools.mappings)
+    loose = remapped(tools, lambda one: replace(one, limits=Limits(most_removed=90)))
 
-    assert sync(synced, replace(tools, mappings=loose)).status == "success"
+    assert sync(synced, loose).status == "success"
     assert not set(gone) & set(linked(synced))
 
 

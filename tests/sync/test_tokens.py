@@ -349,8 +349,8 @@ def test_another_workspaces_connection_is_not_connected_again(scene: Scene) -> N
 
 
 def test_what_was_not_granted_is_said(scene: Scene) -> None:
-    less = tuple(one for one in desk(scene).asked if one != "member:phone:read")
-    url = connecting.begin(replace(desk(scene), asked=less), home(scene), MARTA)
+    less = tuple(one for one in desk(scene).asked(home(scene)) if one != "member:phone:read")
+    url = connecting.begin(replace(desk(scene), asked=lambda _workspace_id: less), home(scene), MARTA)
     brought = query(decide(scene.whop.app, url, company=companies(scene)[0]))
 
     done = complete(scene, brought)

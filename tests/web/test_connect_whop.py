@@ -56,7 +56,7 @@ def test_from_the_first_page_to_the_first_sync(site: Site, browser: Browser) -> 
 def test_the_first_page_names_each_permission_and_what_it_is_for(site: Site, browser: Browser) -> None:
     text = browser.get("/connect/whop").text
 
-    for scope in site.parts.desk.asked:
+    for scope in site.parts.desk.asked(site.workspace.id):
         assert scope in text
     assert "See your members&#39; e-mail addresses" in text
     assert "becomes a task in Twenty, due when Whop wants your evidence" in text
@@ -83,7 +83,7 @@ def test_the_way_to_whop_is_asked_for_exactly(site: Site, browser: Browser) -> N
 
     assert asked["client_id"] == CLIENT
     assert asked["redirect_uri"] == f"http://127.0.0.1:8080{BACK}"
-    assert asked["scope"].split() == list(site.parts.desk.asked)
+    assert asked["scope"].split() == list(site.parts.desk.asked(site.workspace.id))
     assert asked["code_challenge_method"] == "S256"
     assert len(asked["state"]) >= 43
     assert "company_id" not in asked

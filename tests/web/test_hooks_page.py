@@ -63,7 +63,7 @@ def one(site: Site) -> Connection:
         new,
         open_reader=site.parts.openers.reader_for,
         now=now(),
-        asked=site.parts.desk.asked,
+        asked=site.parts.desk.asked(site.workspace.id),
     )
     at = now() - timedelta(days=2)
     with site.parts.database.transaction() as session:

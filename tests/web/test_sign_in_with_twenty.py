@@ -783,7 +783,7 @@ def test_a_persons_sign_in_prepares_the_crm_and_writes(site: Site) -> None:
     (workspace,) = site.workspaces()
 
     account = site.parts.tools.open_writer(workspace, "full").account()
-    plan = site.parts.tools.open_schema(workspace).apply(site.parts.tools.mappings)
+    plan = site.parts.tools.open_schema(workspace).apply(site.parts.tools.mappings.shipped.mappings)
 
     assert account.workspace_id == workspace.crm_workspace_id
     assert plan.steps
@@ -869,5 +869,5 @@ def test_fields_are_made_with_the_admins_sign_in_where_the_key_may_not(site: Sit
     says(browser.get("/twenty"), 200, "It may not change the data model")
     with site.parts.database.reading() as session:
         workspace = workspaces.get(session, workspace.id)
-    plan = site.parts.tools.open_schema(workspace).apply(site.parts.tools.mappings)
+    plan = site.parts.tools.open_schema(workspace).apply(site.parts.tools.mappings.shipped.mappings)
     assert plan.steps

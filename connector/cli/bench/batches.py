@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from connector.bootstrap import SHIPPED_MAPPINGS, Parts
+from connector.bootstrap import Parts
+from connector.bootstrap.files import SHIPPED_MAPPINGS
 from connector.cli import stage
 from connector.cli.bench.report import Report
 from connector.cli.stage import Stage
@@ -48,7 +49,7 @@ def report_cpu(report: Report, parts: Parts, set_up: Stage) -> None:
     workspace, connection = stage.connect(parts, set_up, "bench")
     writer, reader = parts.openers.writer(workspace, "full"), parts.openers.reader(connection)
     for kind, object_ in (("member", "people"), ("membership", "opportunities")):
-        mapping = next(one for one in parts.tools.mappings if one.kind == kind)
+        mapping = next(one for one in parts.tools.mappings.shipped if one.kind == kind)
         records = (record for page in reader.pages(kind, None) for record in page.items)
         creates = list(_creates(mapping, records))
         cpu = partial(_cpu_of, writer, mapping)
@@ -112,7 +113,7 @@ class Trouble:
 def report_bad(report: Report, count: int, parts: Parts, set_up: Stage) -> None:
     """Requests beyond the full batches, and records written, for each way to be bad."""
     workspace, _ = stage.connect(parts, set_up, "bench")
-    mappings = {one.object.name: one for one in parts.tools.mappings}
+    mappings = {one.object.name: one for one in parts.tools.mappings.shipped}
     member = (SHIPPED_MAPPINGS / "member.yaml").read_text(encoding="utf-8")
     texts = {"member.yaml": member, "membership.yaml": _FILE}
     mappings["opportunity"] = load_texts(texts, WHOP, CRM)["membership"]

@@ -36,6 +36,8 @@ workspace = Table(
     #: Why the CRM lets nobody write now: {"code": …, "message": …, "remedy": …}; null while it does.
     #: Syncs wait meanwhile, and go on when a credential is given that works.
     Column("crm_refusal", Json),
+    #: The latest change of its own mapping files that is in force; null: it has none, the shipped ones count.
+    Column("mapping_change", Integer),
     UniqueConstraint("crm_workspace_id", "crm_url"),
 )
 
