@@ -13,9 +13,11 @@ from connector import logs
 from connector.bootstrap import Parts
 from connector.cli import base
 from connector.core.outcomes import Counts, Result, sum_of
+from connector.errors import RefusedError
 from connector.store import connections, runs, workspaces
 from connector.store.runs import LogEntry, Run
-from connector.sync import answering, limiting, onboarding, steering
+from connector.sync import answering, limiting, onboarding, rehearsing, steering
+from connector.sync.rehearsing import Wanted
 
 
 @click.group("sync")
@@ -28,9 +30,12 @@ def sync_group() -> None:
 @click.option(
     "--type", "type_", type=click.Choice(["full", "incremental"]), default="full", show_default=True
 )
+@click.option("--dry-run", is_flag=True, help="Write nothing; tell record by record what would be done.")
 @click.option("--wait", is_flag=True, help="Wait for the end; exit 1 unless every record was settled well.")
-def start(connection: str, type_: str, *, wait: bool, as_json: bool) -> None:
+def start(connection: str, type_: str, *, dry_run: bool, wait: bool, as_json: bool) -> None:
     """Start a sync run. A worker must be running (`flask up` starts them).
+
+    A dry run reads every record, whatever the type, and looks for none that is gone from Whop.
 
     Example: flask sync start 1f0c… --type full --wait
     """
@@ -38,13 +43,62 @@ def start(connection: str, type_: str, *, wait: bool, as_json: bool) -> None:
         with parts.database.reading() as session:
             workspace_id = connections.owner_of(session, connection)
             found = connections.get(session, workspace_id, connection)
-        id_ = onboarding.start_sync(
-            parts.tools, found, type_, why="From the command line", correlation_id=logs.new_correlation_id()
-        )
+        asked = {"why": "From the command line", "correlation_id": logs.new_correlation_id()}
+        if dry_run:
+            id_ = rehearsing.start(parts.tools, found, Wanted(), **asked)
+        else:
+            id_ = onboarding.start_sync(parts.tools, found, type_, **asked)
         run = _wait(parts, workspace_id, id_) if wait else _run(parts, workspace_id, id_)
     base.show(document(run), [line(run)], as_json=as_json)
     if wait and run.status != "success":
         sys.exit(base.FAILED)
+
+
+@base.command("record")
+@click.argument("connection")
+@click.argument("kind")
+@click.argument("record_id")
+@click.option("--dry-run", is_flag=True, help="Write nothing; tell what would be done.")
+def record(connection: str, kind: str, record_id: str, *, dry_run: bool, as_json: bool) -> None:
+    """Take one record of Whop through a sync, and wait for its end; exit 1 where it fails.
+
+    Example: flask sync record 1f0c… membership mem_4QxLq2mTn8VrYe --dry-run
+    """
+    asked = {"why": "From the command line", "correlation_id": logs.new_correlation_id()}
+    refs = {kind: [record_id]}
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            workspace_id = connections.owner_of(session, connection)
+            found = connections.get(session, workspace_id, connection)
+        _check_mapped(parts, workspace_id, kind)
+        if dry_run:
+            id_ = rehearsing.start(parts.tools, found, Wanted(refs), **asked)
+        else:
+            id_ = steering.take_again(parts.tools, workspace_id, connection, refs, **asked)
+        run = _wait(parts, workspace_id, id_)
+        with parts.database.reading() as session:
+            told = runs.entries(session, workspace_id, run.number)
+    lines = [line(run), *(shown for entry in told for shown in [entry_line(entry), *change_lines(entry)])]
+    base.show(document(run) | {"entries": [entry_document(one) for one in told]}, lines, as_json=as_json)
+    if run.status != "success" or sum_of(run.counts, Result.FAILED):
+        sys.exit(base.FAILED)
+
+
+def _check_mapped(parts: Parts, workspace_id: str, kind: str) -> None:
+    kinds = [one.kind for one in parts.tools.mappings.of(workspace_id)]
+    if kind not in kinds:
+        raise RefusedError(
+            f"No mapping file is about {kind!r}.",
+            code="not_mapped",
+            remedy=f"Name one of {', '.join(kinds)}.",
+        )
+
+
+def change_lines(entry: LogEntry) -> Iterator[str]:
+    """Field by field what a record held and would hold, or holds."""
+    before = entry.before or {}
+    for name, value in (entry.after or {}).items():
+        yield f"    {name}: {before.get(name)!r} → {value!r}"
 
 
 def _run(parts: Parts, workspace_id: str, id_: str) -> Run:
@@ -169,6 +223,6 @@ def entry_document(entry: LogEntry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in LogEntry.__slots__ if name != "run"}
 
 
-for one in (start, list_, show, cancel, answer):
+for one in (start, record, list_, show, cancel, answer):
     sync_group.add_command(one)
 COMMANDS = (sync_group,)

@@ -47,6 +47,7 @@ OF_WORKSPACE = frozenset(
         "removals_approved",
         "removals_refused",
         "run_cancelled",
+        "preview_started",
         "schedule_changed",
         "sync_resumed",
         "sync_cancelled",

@@ -95,6 +95,11 @@ def _entry_conditions(
     session: Session, workspace_id: str, wanted: EntryFilter
 ) -> Iterator[ColumnElement[bool]]:
     entry = sync_log_entry.c
+    if wanted.run is None:  # what would be is no part of what was
+        previews = select(sync_run.c.number).where(
+            sync_run.c.workspace_id == workspace_id, sync_run.c.type == "preview"
+        )
+        yield entry.run.not_in(previews)
     if wanted.reason:
         yield entry.reason == wanted.reason
     if wanted.object:

@@ -93,8 +93,12 @@ def idle_runs(session: Session, workspace_id: str) -> int:
 
 
 def active_runs(session: Session, workspace_id: str) -> dict[str, Run]:
-    """Connection id → its run that still has work before it."""
-    mine = (sync_run.c.workspace_id == workspace_id, sync_run.c.status.in_(ACTIVE))
+    """Connection id → its run that still has work before it; a preview is none, as it does nothing."""
+    mine = (
+        sync_run.c.workspace_id == workspace_id,
+        sync_run.c.status.in_(ACTIVE),
+        sync_run.c.type != "preview",
+    )
     rows = session.execute(select(sync_run).where(*mine))
     return {run.connection_id: run for run in (Run(**row._mapping) for row in rows)}
 

@@ -94,6 +94,8 @@ class NewRun:
     checkpoint: dict[str, Any] = field(default_factory=dict)
     #: Whether the connection may have no other such run beside it; events are taken beside any.
     alone: bool = True
+    #: What it maps by, where that is not what is in force when it begins.
+    mapping_version: str | None = None
 
 
 def start(session: Session, new: NewRun) -> None:
@@ -113,6 +115,7 @@ def start(session: Session, new: NewRun) -> None:
         "due_at": new.now,
         "queued_at": new.now,
         "active_key": new.connection_id if new.alone else None,
+        "mapping_version": new.mapping_version,
     }
     statement = (
         insert_into(session, sync_run)

@@ -13,19 +13,24 @@ from connector.core.mapping import Mapping
 from connector.core.plan import Action, is_as_left
 from connector.sync.scope import Item, Scope
 
-_PASSES: Final = ("full", "incremental", "repair")
+DOUBT: Final = "doubt"
+"""In a run's checkpoint: every record is looked at, whatever its link says."""
+
+_PASSES: Final = ("full", "incremental", "repair", "preview")
 """An event says that the source changed; of what people do in the CRM it knows nothing."""
 
 
 def reconsider(scope: Scope, mapping: Mapping, items: Sequence[Item]) -> None:
     """Have those decided anew that are in step by their link, and not as they were left in the CRM.
 
-    Whoever takes single records again doubts them, so a repair looks at each.
+    Whoever takes single records again doubts them, so a repair looks at each. So does what runs by other
+    rules than those by which the records were written.
     """
     sure = [item for item in items if item.quick and item.plan and item.plan.action is Action.NOTHING]
     if not sure or scope.run.type not in _PASSES:
         return
-    moved = sure if scope.run.type == "repair" else _moved(scope, mapping, sure)
+    doubts = scope.run.type == "repair" or scope.run.checkpoint.get(DOUBT)
+    moved = sure if doubts else _moved(scope, mapping, sure)
     for item in moved:
         item.plan, item.quick = None, False
 

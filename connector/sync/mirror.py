@@ -19,7 +19,8 @@ from connector.ports import Lane, Writer
 from connector.store import connections, leases, links, runs, silence, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Session
-from connector.sync import holding, incremental, leaving, modelling, removing, stages, waiting
+from connector.store.workspaces import Workspace
+from connector.sync import holding, incremental, leaving, modelling, previewing, removing, stages, waiting
 from connector.sync.heartbeat import heartbeat
 from connector.sync.mappings import Mapped
 from connector.sync.scope import Scope
@@ -33,7 +34,7 @@ _SLICES = {"incremental": timedelta(seconds=10)}  # each job asks Whop what may 
 _FIRST_WAIT = 2.0
 _LONGEST_MODEL_WAIT = 60.0  # an admin who mends the data model does not want to wait for us
 _MOST_BREAKS = 5  # a defect may be one of the moment; one that stays ends the run, and is told
-QUEUES = {"full": "full", "webhook": "webhooks", "undo": "incremental"}
+QUEUES = {"full": "full", "webhook": "webhooks", "undo": "incremental", "preview": "full"}
 QUEUES |= {"incremental": "incremental", "repair": "incremental"}
 LANES: dict[str, Lane] = {
     "full": "full",
@@ -41,6 +42,7 @@ LANES: dict[str, Lane] = {
     "repair": "incremental",
     "undo": "incremental",
     "webhook": "webhook",
+    "preview": "full",
 }
 
 
@@ -49,6 +51,7 @@ _WORK: dict[str, Callable[[Tools, Scope, datetime], bool]] = {
     "incremental": lambda *job: incremental.work(*job) and removing.work(*job),
     "repair": lambda *job: stages.repair(*job) and removing.work(*job),
     "undo": lambda _tools, scope, until: leaving.work(scope, until),
+    "preview": previewing.work,
 }
 
 
@@ -135,9 +138,10 @@ def open_scope(tools: Tools, run: runs.Run, owner: str, writer: Writer | None = 
         connection = connections.get(session, run.workspace_id, run.connection_id)
     known = workspace.batch_known(tools.clock())
     lane = LANES[run.type]
-    writer = writer or modelling.open_writer(tools, replace(workspace, batch_cap=known), lane)
-    reader = leaving.UNREAD if run.type == "undo" else tools.open_reader(connection, lane)
     mapped = tools.mappings.of_run(run, workspace)
+    workspace = replace(workspace, batch_cap=known)
+    writer = writer or _open_writer(tools, run, workspace, mapped)
+    reader = leaving.UNREAD if run.type == "undo" else tools.open_reader(connection, lane)
     if run.mapping_version is None:
         run = _begin(tools, run, owner, mapped)
     return Scope(
@@ -154,8 +158,15 @@ def open_scope(tools: Tools, run: runs.Run, owner: str, writer: Writer | None = 
         sales_known=bool(mapped.kept) and connection.sales_read_at is not None,
         kept=mapped.kept,
         tries=int(run.checkpoint.get("tries", 0)),
-        noter=tools.open_noter(workspace, lane),
+        noter=None if run.type == "preview" else tools.open_noter(workspace, lane),
     )
+
+
+def _open_writer(tools: Tools, run: runs.Run, workspace: Workspace, mapped: Mapped) -> Writer:
+    lane = LANES[run.type]
+    if run.type == "preview":
+        return modelling.open_looker(tools, workspace, mapped, lane)
+    return modelling.open_writer(tools, workspace, lane)
 
 
 def _begin(tools: Tools, run: runs.Run, owner: str, mapped: Mapped) -> runs.Run:
@@ -195,13 +206,14 @@ def check_may_run(connection: Connection) -> None:
 
 def _finish(tools: Tools, session: Session, scope: Scope, owner: str) -> None:
     now, run = tools.clock(), scope.run
-    status = "partial" if sum_of(run.counts, Result.FAILED) else "success"
+    whole = run.type == "preview" or not sum_of(run.counts, Result.FAILED)
+    status = "success" if whole else "partial"
     status = "waiting" if removing.asks(run) else status
     missed = silence.missed(session, run) if run.type == "incremental" else None
     runs.finish(session, run, owner=owner, status=status, now=now, missed=missed)
     if run.type == "full":
         incremental.after_full(scope, session)
-    if run.type != "undo":
+    if run.type not in ("undo", "preview"):
         connections.touch_synced(session, run.workspace_id, run.connection_id, now)
 
 
@@ -226,7 +238,7 @@ def _await_model(tools: Tools, run: runs.Run, owner: str, error: SchemaError) ->
     """Somebody changed the CRM's data model under the run: the next job reads it anew and goes on, or waits
     until it is mended. A run that has not begun has nothing to lose and fails.
     """
-    if run.mapping_version is None:
+    if run.mapping_version is None or run.type == "preview":
         _fail(tools, run, owner, error)
         return
     tries = int(run.checkpoint.get("tries", 0)) + 1

@@ -12,13 +12,15 @@ from dataclasses import replace
 import structlog
 
 from connector.core.naming import Names
-from connector.errors import SchemaError
+from connector.errors import OwnMappingError, SchemaError
 from connector.ports import Lane, Writer
 from connector.ports.crm_model import SchemaPlan, SchemaStep
 from connector.store import links, workspaces
 from connector.store.db import Session
 from connector.store.workspaces import Workspace
+from connector.sync.mappings import Mapped
 from connector.sync.tools import Tools
+from connector.sync.unwriting import looker
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,44 @@ def open_writer(tools: Tools, workspace: Workspace, lane: Lane) -> Writer:
         _remember(session, workspace.id, there)
         names = workspaces.get(session, workspace.id).crm_names
     return tools.open_writer(replace(workspace, crm_names=names), lane)
+
+
+def open_looker(tools: Tools, workspace: Workspace, mapped: Mapped, lane: Lane) -> Writer:
+    """A look into the CRM for these mappings, which may not be in force; it can write nothing.
+
+    Raises SchemaError where only a person can make room for what they write.
+    """
+    writer = tools.open_writer(workspace, lane)
+    known = workspace.crm_names is not None and mapped.version == _version(tools, workspace)
+    if known and writer.account().schema_version == workspace.schema_version:
+        return looker(writer, {})
+    there = tools.open_schema(workspace).plan(mapped.mappings)
+    if there.conflicts:
+        raise SchemaError(
+            " ".join(map(_not_ready, there.conflicts)), remedy="See the plan of the connection."
+        )
+    names = Names.of(workspace.crm_names).with_(there.names)
+    writer = tools.open_writer(replace(workspace, crm_names=names.as_json()), lane)
+    return looker(writer, _absent(there))
+
+
+def _version(tools: Tools, workspace: Workspace) -> str | None:
+    try:
+        return tools.mappings.in_force(workspace).version
+    except OwnMappingError:
+        return None
+
+
+def _absent(there: SchemaPlan) -> dict[str, frozenset[str] | None]:
+    """What the CRM does not have yet of what the mappings write."""
+    missing = [step for step in there.steps if step.do == "create"]
+    found: dict[str, frozenset[str] | None] = {}
+    for step in missing:
+        if step.field is None:
+            found[step.object] = None
+        elif found.get(step.object, frozenset()) is not None:
+            found[step.object] = (found.get(step.object) or frozenset()) | {step.field}
+    return found
 
 
 def _as_known(tools: Tools, workspace: Workspace) -> Workspace:

@@ -99,11 +99,12 @@ def _born(scope: Scope, rule: LinkRule, refs: list[Ref]) -> dict[Ref, Link]:
     """The parents' links, without those that a killed worker claimed for a create and never settled."""
     with scope.database.reading() as session:
         known = links.find(session, scope.run.workspace_id, rule.spec.target or "", refs)
-    return {
+    born = {
         ref: link
         for ref, link in known.items()
         if link.crm_id is not None or link.state is not LinkState.LINKED
     }
+    return {ref: scope.pretended[ref] for ref in refs if ref in scope.pretended} | born
 
 
 def _fetch_parents(scope: Scope, rule: LinkRule, missing: Sequence[Ref], bring_in: BringIn) -> None:

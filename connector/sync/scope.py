@@ -52,7 +52,8 @@ class Scope:
     each record last, where somebody asks. ``sales_known``: every payment of the connection was read once.
     ``kept`` are the kinds that are kept for what they add up to. ``tries``: the jobs in a row, before this
     one, that got nowhere. ``noter`` leaves notes, in a run of events, and closes tasks in any.
-    ``alive`` are the CRM records of others that this job has seen to be there.
+    ``alive`` are the CRM records of others that this job has seen to be there. ``pretended`` has what would
+    be there of others, where nothing is written.
     """
 
     database: Database
@@ -72,6 +73,7 @@ class Scope:
     tries: int = 0
     noter: Noter | None = None
     alive: set[str] = field(default_factory=set)
+    pretended: dict[Ref, Link] = field(default_factory=dict)
 
     def claims(self, mapping: Mapping) -> Claimed:
         """What this run claims when it writes records of this mapping."""

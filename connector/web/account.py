@@ -173,6 +173,7 @@ WORDS = {
     "removals_refused": "Removals refused",
     "changes_approved": "Many changes approved",
     "run_cancelled": "Sync cancelled",
+    "preview_started": "Preview started",
     "schedule_changed": "Syncs by the clock changed",
     "sync_resumed": "Sync resumed",
     "sync_cancelled": "Sync cancelled",

@@ -48,7 +48,7 @@ RUN_TYPE: Final[Mapping[str, str]] = {
     "full": "Full",
     "incremental": "Incremental",
     "webhook": "Webhook",
-    "preview": "Preview",
+    "preview": "Preview, nothing is written",
     "undo": "Undo",
     "repair": "Repair",
 }

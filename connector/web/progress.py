@@ -36,7 +36,7 @@ class Progress(NamedTuple):
 
 def of_run(run: Run, words: Vocabulary, former: Run | None, now: datetime) -> Progress:
     """The progress of a run; ``former`` is a complete run of the same connection, if there is one."""
-    stages = _repairing(run) if run.type == "repair" else _mirroring(run, words, former)
+    stages = _repairing(run) if "refs" in run.checkpoint else _mirroring(run, words, former)
     done = sum_of(run.counts)
     total = sum(stage.total or 0 for stage in stages) if all(_is_known(one) for one in stages) else None
     rate = _rate(run, done, now)
@@ -51,7 +51,8 @@ def _is_known(stage: Stage) -> bool:
 def _repairing(run: Run) -> list[Stage]:
     done = sum_of(run.counts)
     left = sum(len(ids) for ids in run.checkpoint.get("refs", {}).values())
-    return [Stage("Records to try again", run_status(run), done, done + left)]
+    name = "Records to look at" if run.type == "preview" else "Records to try again"
+    return [Stage(name, run_status(run), done, done + left)]
 
 
 def _mirroring(run: Run, words: Vocabulary, former: Run | None) -> list[Stage]:
@@ -59,7 +60,10 @@ def _mirroring(run: Run, words: Vocabulary, former: Run | None) -> list[Stage]:
     at = run.checkpoint.get("stage") or next((kind for kind in words.kinds if kind not in ended), None)
     counted = former.counts if former else {}
     stages = []
+    only = run.checkpoint.get("only")
     for kind, object_ in words.kinds.items():
+        if only is not None and kind.partition(":")[0] not in only:
+            continue
         name, done = words.many(object_), _total(run.counts, object_)
         if kind in ended:
             stages.append(Stage(name, _DONE, done, done))

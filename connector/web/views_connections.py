@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 from connector.errors import ConnectorError, RefusedError
 from connector.store import connections, overview
 from connector.store.connections import Connection
-from connector.sync import connecting, keys, onboarding, scheduling, steering
+from connector.sync import connecting, keys, onboarding, rehearsing, scheduling, steering
+from connector.sync.rehearsing import Wanted
 from connector.web import (
     access,
     by_clock,
@@ -112,6 +113,20 @@ def sync(id_: str) -> ResponseReturnValue:
         return refused(error, one.id, url_for(".listing"))
     _record("sync_started", one)
     shell.tell("Sync started", "You may close this page; it goes on by itself.")
+    return flask.redirect(url_for("runs.show", run_id=run_id), 303)
+
+
+@blueprint.post("/connections/<id_>/preview")
+def preview(id_: str) -> ResponseReturnValue:
+    """Have a sync told record by record, with nothing written, and show it."""
+    one = found_or_404(id_)
+    try:
+        run_id = rehearsing.start(
+            shell.parts().tools, one, Wanted(), why=by_hand(), correlation_id=g.correlation_id
+        )
+    except ConnectorError as error:
+        return refused(error, one.id, url_for(".listing"))
+    _record("preview_started", one)
     return flask.redirect(url_for("runs.show", run_id=run_id), 303)
 
 

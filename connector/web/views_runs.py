@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import flask
 from flask import Blueprint, Response, abort, g, render_template, url_for
@@ -28,12 +29,20 @@ from connector.web import (
     standing,
     views_log,
 )
+from connector.web.present import Status
 from connector.web.standing import Standing
 
 blueprint = access.protect(Blueprint("runs", __name__))
 
 _PAGE = 50
 _FILTERS = ("status", "type", "connection")
+_WOULD_BE: Final[Mapping[str, Status]] = {
+    "created": Status("Would be created", "created", "ok"),
+    "updated": Status("Would be updated", "updated", "info"),
+    "unchanged": Status("Unchanged", "none"),
+    "skipped": Status("Would be skipped", "none"),
+    "failed": Status("Would fail", "failed", "bad"),
+}
 
 
 @blueprint.get("/runs")
@@ -73,7 +82,7 @@ def show(run_id: str) -> str:
         title=present.company(connection),
         any_filter=filters.is_filtered("q", "result", "object", "reason", "error"),
         run_id_of=lambda _entry: run.id,
-        **(changing | views_log.shown(leaf)),
+        **(views_log.shown(leaf) | changing),
     )
 
 
@@ -152,6 +161,7 @@ def _live(session: Session, run: Run) -> dict[str, Any]:
         "error_of": error_registry.entry,
         "words": shell.vocabulary(),
         **run_words(),
+        "outcomes": _WOULD_BE if run.type == "preview" else present.OUTCOME,
     }
 
 

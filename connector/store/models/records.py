@@ -99,6 +99,15 @@ sync_run = Table(
     Index("ix_sync_run_due_at", "status", "due_at"),
     Index("ix_sync_run_workspace_id", "workspace_id", "number"),
 )
+#: Few among many: the log leaves out what they tell.
+_PREVIEW = sync_run.c.type == "preview"
+Index(
+    "ix_sync_run_preview",
+    sync_run.c.workspace_id,
+    sync_run.c.number,
+    sqlite_where=_PREVIEW,
+    postgresql_where=_PREVIEW,
+)
 
 #: What is about to be written, noted with the claim: the log of a write whose worker dies before it is told.
 intent = Table(
