@@ -4,7 +4,8 @@
 
     ConnectorError
     ├── SettingError, MappingFileError    stop at start-up, the operator mends a file
-    │   └── OwnMappingError               stop this workspace's runs, its admin mends a file
+    │   ├── OwnMappingError               stop this workspace's runs, its admin mends a file
+    │   └── AutomationFileError           the same for a file of automations
     ├── SchemaError                       stop the run, the admin mends the CRM's data model
     ├── TryLaterError                     nothing is wrong with the data: wait, then go on
     ├── ReconnectError                    a credential is gone: pause the connection, tell the admin
@@ -71,6 +72,13 @@ class OwnMappingError(MappingFileError):
 
     code = "own_mapping_file"
     remedy = "Open Mapping in the console: it shows each line that is wrong."
+
+
+class AutomationFileError(MappingFileError):
+    """The same for the files of automations."""
+
+    code = "automation_file"
+    remedy = "Correct the lines named above; `flask automation check` looks again."
 
 
 class SchemaError(ConnectorError):

@@ -13,6 +13,7 @@ import structlog
 from connector import bootstrap
 from connector.errors import TryLaterError
 from connector.sync import (
+    acting,
     alerting,
     connecting,
     crm_access,
@@ -48,7 +49,8 @@ def pause(seconds: float) -> None:
 @cache
 def _parts() -> bootstrap.Parts:
     parts = bootstrap.from_environment(pause=pause)
-    return replace(parts, tools=replace(parts.tools, ends=_STOP.is_set))
+    ends = _STOP.is_set
+    return replace(parts, tools=replace(parts.tools, ends=ends), acts=replace(parts.acts, ends=ends))
 
 
 def _owner() -> str:
@@ -67,6 +69,11 @@ def drain() -> None:
     parts = _parts()
     parts.bell.heard("drain")
     draining.drain(parts.tools, owner=_owner(), pause=pause, bell=parts.bell)
+
+
+def act() -> None:
+    """Carry out what automations are to do by now."""
+    acting.take_due(_parts().acts, owner=_owner(), pause=pause)
 
 
 def tidy() -> None:

@@ -13,29 +13,32 @@ from pathlib import Path
 
 from redis import Redis
 
-from connector import __version__, budget, config, jobqueue, logs
-from connector.bootstrap import alerting, crm
+from connector import budget, config, jobqueue, logs
+from connector.bootstrap import acting, alerting, crm, outside
 from connector.bootstrap.crm_openers import CrmOpeners
 from connector.bootstrap.files import workspace_files
 from connector.budget import BRISK, Budgets, Terms
 from connector.cache import Cache
 from connector.config import Settings
 from connector.errors import ReconnectError, SettingError
-from connector.outbound import AllowList, Door
+from connector.outbound import Door
 from connector.ports import Budget, Lane, Reader
+from connector.ports.acts import SourceActs
 from connector.ports.crm_sign_in import CrmKey
 from connector.ports.hooks import HookKeeper
-from connector.sources.whop import Session, budgeted, headers, hooking, scopes
+from connector.sources.whop import Session, budgeted, hooking, payloads, scopes
+from connector.sources.whop.acting import WhopActs
 from connector.sources.whop.budgeted import BudgetedSession
 from connector.sources.whop.hooking import WhopHooks
-from connector.sources.whop.oauth import App, WhopOAuth
+from connector.sources.whop.oauth import WhopOAuth
 from connector.sources.whop.reader import WhopReader
 from connector.sources.whop.remembered import Remembered
 from connector.sources.whop.renewing import RenewingSession
 from connector.sources.whop.vocabulary import NewWords
 from connector.store.connections import Connection
-from connector.store.db import Database, in_transaction
+from connector.store.db import Database
 from connector.sync import mirror, tokens
+from connector.sync.acting import ActDesk
 from connector.sync.alerting import AlertDesk
 from connector.sync.connecting import Desk
 from connector.sync.crm_access import CrmDesk
@@ -67,6 +70,7 @@ class Parts:
     crm_desk: CrmDesk
     hooks: HookDesk
     alerts: AlertDesk
+    acts: ActDesk
 
     def check_crm_key(self, origin: str, key: str) -> CrmKey:
         """What a key opens at the server behind this address, and what it may not do of what is needed."""
@@ -105,12 +109,12 @@ def build(
     """Join ports and adapters. Raises MappingFileError for mapping files that do not load."""
     if not settings.redis_url:
         raise SettingError(["REDIS_URL: expected the address of a Redis server; `flask up` starts one."])
-    door = _door(settings)
+    door = outside.door(settings)
     database = Database(settings.database_url)
     redis = jobqueue.connect(settings.redis_url)
     vault = Vault(settings.token_encryption_keys)
     files = workspace_files(database, settings.mappings_dir)
-    client = WhopOAuth(_app(settings), door, lambda token: _whop(settings, door, token))
+    client = WhopOAuth(outside.app(settings), door, lambda token: outside.whop(settings, door, token))
     keeper = _keeper(settings, database, vault, client, pause)
     quick = budget.client(settings.redis_url)
     budgets = Budgets(quick, pause=pause, tick=tick)
@@ -130,6 +134,8 @@ def build(
         open_noter=openers.noter,
         open_schema=openers.schema,
         every=_every(settings),
+        automations=acting.automations(settings.automations_dir),
+        hear=payloads.heard,
     )
     desk = Desk(
         database=database,
@@ -146,25 +152,14 @@ def build(
     hooks = _hook_desk(settings, database, vault, openers)
     told = alerting.desk(settings, database, vault, door, clock)
     lower = (settings, database, redis, bell, budgets, vault, door)
-    return Parts(*lower, openers, tools, desk, crm_desk, hooks, told)
+    acts = acting.desk(tools, openers.acts, told)
+    return Parts(*lower, openers, tools, desk, crm_desk, hooks, told, acts)
 
 
 def _every(settings: Settings) -> timedelta | None:
     """The time between two syncs by the clock, as long as the operator lets there be any."""
     minutes = timedelta(minutes=settings.whop_sync_interval_minutes)
     return minutes if settings.whop_sync_enabled else None
-
-
-def _door(settings: Settings) -> Door:
-    return Door(
-        connect_timeout=settings.http_connect_timeout_seconds,
-        read_timeout=settings.http_read_timeout_seconds,
-        allowed_private=AllowList.of(settings.allowed_private_hosts),
-        ca_file=settings.tls_ca_file or None,
-        user_agent=f"whop-twenty-connector/{__version__}",
-        correlation_id=logs.current_correlation_id,
-        in_transaction=in_transaction,
-    )
 
 
 def _keeper(
@@ -198,20 +193,6 @@ def _hook_desk(settings: Settings, database: Database, vault: Vault, openers: Op
     )
 
 
-def _app(settings: Settings) -> App:
-    return App(
-        client_id=settings.whop_client_id,
-        redirect_uri=settings.whop_redirect_uri,
-        authorize_url=settings.whop_auth_url,
-        oauth_url=settings.whop_oauth_url,
-        secret=settings.whop_client_secret,
-    )
-
-
-def _whop(settings: Settings, door: Door, credential: str) -> Session:
-    return door.session(settings.whop_api_url, headers=headers(credential))
-
-
 @dataclass(frozen=True, slots=True)
 class Openers(CrmOpeners):
     """Adapters out of rows: the sealed credential is opened here, used, and kept nowhere else."""
@@ -224,9 +205,14 @@ class Openers(CrmOpeners):
 
     def reader(self, connection: Connection, lane: Lane = "full") -> Reader:
         """The source side of a connection. Raises ReconnectError when it was disconnected."""
-        if connection.auth == "oauth":
-            return self._renewing_reader(connection, lane)
-        return self._connected_reader(self._keyed(connection), connection, lane)
+        return self._connected_reader(self._session(connection), connection, lane)
+
+    def acts(self, connection: Connection) -> SourceActs:
+        """What changes something on Whop. Raises as ``reader``."""
+        session = self._budgeted(self._session(connection), connection, "webhook")
+        of_person = connection.auth == "oauth"
+        reader = WhopReader(session, company_id=connection.company_id, of_person=of_person)
+        return WhopActs(session, reader, connection.company_id)
 
     def hooks(self, connection: Connection) -> HookKeeper:
         """What looks after the webhooks of a connection by API key. Raises as ``reader``."""
@@ -248,18 +234,19 @@ class Openers(CrmOpeners):
         """The source side for an access token that is not kept yet."""
         return self._whop_reader(self._whop(token), company_id, of_person=True)
 
-    def _renewing_reader(self, connection: Connection, lane: Lane) -> Reader:
-        """One whose access token is renewed when it is about to end, or when Whop refuses it under way."""
-        session = RenewingSession(
+    def _session(self, connection: Connection) -> Session:
+        """Its access token is renewed when it is about to end, or when Whop refuses it under way."""
+        if connection.auth != "oauth":
+            return self._keyed(connection)
+        return RenewingSession(
             tokens.live_token(self.keeper, connection),
             open_session=self._whop,
             renew=lambda refused: tokens.live_token(self.keeper, connection, refused=refused),
             shut_out=lambda token: tokens.shut_out(self.keeper, connection, token),
         )
-        return self._connected_reader(session, connection, lane)
 
     def _whop(self, credential: str) -> Session:
-        return _whop(self.settings, self.door, credential)
+        return outside.whop(self.settings, self.door, credential)
 
     def _budgeted(self, session: Session, connection: Connection, lane: Lane) -> Session:
         """Whop counts by credential and operation; a connection has one credential at a time."""

@@ -182,6 +182,12 @@ class Settings:
         "A folder of mapping files to use in place of the shipped ones.",
         example="/etc/connector/mappings",
     )
+    automations_dir: str = _setting(
+        SYNC,
+        kinds.text(),
+        "A folder of automation files to use in place of the shipped ones.",
+        example="/etc/connector/automations",
+    )
     allowed_private_hosts: tuple[str, ...] = _setting(
         NETWORK,
         kinds.PRIVATE_HOSTS,

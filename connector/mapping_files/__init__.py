@@ -1,5 +1,6 @@
 """Mapping files: YAML → ``core.mapping.Mapping``, every mistake of every file reported at once."""
 
+from connector.mapping_files.automations import load_automation_texts, load_automations
 from connector.mapping_files.functions import installed as all_functions
 from connector.mapping_files.loading import load_all, load_file, load_texts
 from connector.mapping_files.model import FileMapping, MappingSet, MappingTest
@@ -12,6 +13,8 @@ __all__ = [
     "TestResult",
     "all_functions",
     "load_all",
+    "load_automation_texts",
+    "load_automations",
     "load_file",
     "load_texts",
     "run_tests",

@@ -30,7 +30,7 @@ def load_all(directory: Path, source: SourceCatalogue, crm: CrmCatalogue) -> Map
     paths = sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])
     if not paths:
         raise MappingFileError([f"{directory}: found no mapping files, expected at least one *.yaml"])
-    texts = {path.name: text for path in paths if (text := _text(path, problems)) is not None}
+    texts = {path.name: text for path in paths if (text := text_of_file(path, problems)) is not None}
     return _load(texts, source, crm, problems, functions.installed())
 
 
@@ -52,7 +52,8 @@ def load_texts(
     return _load(texts, source, crm, Problems(), functions.installed() if known is None else known)
 
 
-def _text(path: Path, problems: Problems) -> str | None:
+def text_of_file(path: Path, problems: Problems) -> str | None:
+    """The text of a file; None, reported, where it is too long or no text."""
     with path.open("rb") as file:
         raw = file.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 _CLAIM: Final = timedelta(minutes=5)
 _KEPT: Final = timedelta(days=90)
+_BEGUN: Final = "Sending was begun; whether it got through is not known yet."
+_TWICE: Final = "The answer to an earlier try was lost, so this may have arrived twice."
 
 
 class Mail(Protocol):
@@ -132,6 +134,7 @@ def _send(desk: AlertDesk, one: Message) -> str:
     with desk.database.transaction() as session:
         if not alerts.claim(session, one, desk.clock() + _CLAIM):
             return ""
+        alerts.settle(session, one.workspace_id, one.id, error=_BEGUN)
         wanted = alerts.settings(session, one.workspace_id)
         to = recipients(session, wanted)
     try:
@@ -141,7 +144,8 @@ def _send(desk: AlertDesk, one: Message) -> str:
         _put_off(desk, one, error)
         return _words(error)
     with desk.database.transaction() as session:
-        alerts.settle(session, one.workspace_id, one.id, state="sent", sent_at=desk.clock(), error=None)
+        doubt = _TWICE if one.error == _BEGUN else None  # whoever began it did not live to see the answer
+        alerts.settle(session, one.workspace_id, one.id, state="sent", sent_at=desk.clock(), error=doubt)
     return ""
 
 

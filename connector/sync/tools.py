@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from connector.core.automation import Automation
+from connector.core.events import Told
+from connector.errors import BadRecordError
 from connector.ports import Clock, JobQueue, Lane, Reader, Writer
 from connector.ports.crm_model import SchemaKeeper
 from connector.ports.crm_notes import Noter
@@ -29,6 +32,11 @@ class OpenReader(Protocol):
     def __call__(self, connection: Connection, lane: Lane = "full") -> Reader: ...
 
 
+def unheard(raw: bytes) -> Told:
+    """What is heard where nobody listens for automations."""
+    raise BadRecordError(f"{len(raw)} bytes were not listened to.")
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a run is done with. The openers make an adapter from a row and its sealed credential.
@@ -36,7 +44,8 @@ class Tools:
     ``mappings`` has what each workspace maps by. ``block_pages`` are the pages of the source that one
     look-up of the CRM covers. ``ends`` says that the worker is to end, so that its job stops before the next
     request. ``every`` is the time between two syncs by the clock where a connection has no other; None: there
-    are none in this installation.
+    are none in this installation. ``hear`` reads what the body of an event tells, without asking the source
+    anything.
     """
 
     database: Database
@@ -51,3 +60,5 @@ class Tools:
     pace: Pace = field(default_factory=Pace)
     ends: Callable[[], bool] = lambda: False
     every: timedelta | None = None
+    automations: tuple[Automation, ...] = ()
+    hear: Callable[[bytes], Told] = unheard

@@ -9,6 +9,9 @@ from connector.sandbox.whop.values import Record, money
 from connector.sandbox.whop.world import World
 
 CANCELABLE: Final = ("active", "trialing", "past_due", "canceling")
+#: What was bought once and is held for good: there is no period at whose end it could be cancelled, but the
+#: access can be ended (a ``canceled`` one of these is what ``…/reactivate`` is for).
+BOUGHT_ONCE: Final = "completed"
 PATCHABLE: Final = {"metadata", "cancel_at_period_end", "payment_method_id", "billing_period_days"}
 CANCEL_FIELDS: Final = {"cancel_at_period_end", "reason", "feedback_option_id"}
 
@@ -145,9 +148,9 @@ def cancel_membership(world: World, index: int, body: Any) -> Record:
     """POST /memberships/{id}/cancel. An empty body ends the access at once."""
     wanted = _body(body, CANCEL_FIELDS)
     record = world.home.tables["memberships"].get(index)
-    if record["status"] not in CANCELABLE:
-        raise errors.unprocessable("Only active, trialing or past-due memberships can be canceled.")
     at_end = wanted.get("cancel_at_period_end", False)
+    if record["status"] not in CANCELABLE and (at_end or record["status"] != BOUGHT_ONCE):
+        raise errors.unprocessable("Only active, trialing or past-due memberships can be canceled.")
     fresh = _leaving(record, world.stamp()) if at_end else _ended(record, world.stamp())
     fresh["cancellation_reason"] = wanted.get("reason", record["cancellation_reason"])
     return change(world, "memberships", index, fresh)

@@ -61,9 +61,21 @@ def get(session: Session, path: str, params: Params | None = None) -> Any:
     return _told(session.request("GET", path, params=params, headers=_VERSION), path, (200,))
 
 
-def call(session: Session, method: str, path: str, *, params: Params | None = None, json: Any = None) -> Any:
-    """The same for any request, of which anything from 200 to 299 is a success. It is sent once."""
-    answer = session.request(method, path, params=params, headers=_VERSION, json=json)
+def call(
+    session: Session,
+    method: str,
+    path: str,
+    *,
+    params: Params | None = None,
+    json: Any = None,
+    key: str = "",
+) -> Any:
+    """The same for any request, of which anything from 200 to 299 is a success. It is sent once.
+
+    Whop carries out what is posted under one ``key`` once within a day.
+    """
+    told = {**_VERSION, "Idempotency-Key": key} if key else _VERSION
+    answer = session.request(method, path, params=params, headers=told, json=json)
     return _told(answer, path, range(200, 300))
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from connector.errors import ConnectorError, ReconnectError, RefusedError, TryLaterError
 
 NOT_FOUND: Final = "whop_not_found"
+CONFLICT: Final = "whop_conflict"
 _UNTOLD_WAIT: Final = 10.0
 _WAIT: Final = re.compile(r"\bin (\d{1,6}) (second|minute|hour)", re.IGNORECASE)
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600}
@@ -113,6 +114,11 @@ def _absent(refusal: Refusal) -> ConnectorError:
     return _refused(refusal, NOT_FOUND if refusal.is_whops else None)
 
 
+def _conflict(refusal: Refusal) -> ConnectorError:
+    # Among others: an earlier request under the same key, of which Whop does not know how it ended.
+    return _refused(refusal, CONFLICT if refusal.is_whops else None)
+
+
 def _retired(refusal: Refusal) -> ConnectorError:
     return RefusedError(
         f'Whop does not serve this API version any more: "{refusal.message}"',
@@ -163,6 +169,7 @@ _BY_STATUS: Final[Mapping[int, Callable[[Refusal], ConnectorError]]] = {
     403: _forbidden,
     404: _absent,
     408: _timed_out,
+    409: _conflict,
     410: _retired,
     429: _too_many,
 }

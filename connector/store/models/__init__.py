@@ -8,6 +8,7 @@ from __future__ import annotations
 from connector.store.db import metadata
 from connector.store.models.access import audit_event, operator, sign_in_link, web_session
 from connector.store.models.alerts import alert_message, alert_settings, incident
+from connector.store.models.automations import act, automation
 from connector.store.models.crm import connection, pending_authorization, workspace
 from connector.store.models.events import (
     drain,
@@ -27,10 +28,12 @@ from connector.store.models.schedule import checkpoint, ending, schedule
 from connector.store.models.sign_in import admin, crm_grant, crm_registration, crm_sign_in
 
 __all__ = [
+    "act",
     "admin",
     "alert_message",
     "alert_settings",
     "audit_event",
+    "automation",
     "checkpoint",
     "connection",
     "crm_grant",

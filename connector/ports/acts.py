@@ -1,0 +1,45 @@
+"""What automations need of the source: to look at what they are about, and to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from connector.core.records import SourceRecord
+
+
+class SourceActs(Protocol):
+    """Looks at memberships and changes them, for one connection.
+
+    Every method raises TryLaterError, ReconnectError and RefusedError; one that changes something sends its
+    request once, and of TryLaterError nobody knows whether it was carried out.
+    """
+
+    def record(self, kind: str, id_: str) -> SourceRecord | None:
+        """A record as it is now; None where the source has none of this id. Raises BadRecordError."""
+        ...
+
+    def payments_of(self, membership_id: str) -> Sequence[SourceRecord]:
+        """The payments of a membership."""
+        ...
+
+    def payments_by(self, user_id: str, plan_id: str, since: datetime) -> Sequence[SourceRecord]:
+        """What a user has paid, or is about to pay, for a plan since then."""
+        ...
+
+    def latest_payments(self, since: datetime, most: int) -> Sequence[SourceRecord]:
+        """The newest payments of the company since then."""
+        ...
+
+    def plans_sold_once(self) -> Sequence[SourceRecord]:
+        """The plans that are bought once, and do not renew."""
+        ...
+
+    def cancel(self, membership_id: str, *, at_period_end: bool, key: str) -> SourceRecord:
+        """End a membership, now or with its period; as it is then. One ``key`` is carried out once."""
+        ...
+
+    def lacks(self, permissions: Sequence[str]) -> tuple[str, ...]:
+        """Which of these the credential does not have."""
+        ...

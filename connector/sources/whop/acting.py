@@ -1,0 +1,127 @@
+"""What automations do on Whop: look at a membership with what belongs to it, and change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+from connector.core.automation import Verb
+from connector.core.records import BadRecord, Ref, SourceRecord, iso
+from connector.errors import ReconnectError, RefusedError, TryLaterError
+
+from . import client, taking
+from .answers import unlike_whop
+from .normalise import SOURCE, is_id
+from .paging import parts
+from .reader import WhopReader
+from .refusals import CONFLICT
+from .shapes import bad_value
+from .vocabulary import NewWords
+
+_PAGE: Final = 100
+_LONGEST_KEY: Final = 255
+
+
+class Permission(NamedTuple):
+    """A permission that changes something, in plain words."""
+
+    name: str
+    title: str
+
+
+PERMISSIONS: Final[Mapping[Verb, Permission]] = {
+    "cancel": Permission("membership:cancel", "Cancel memberships"),
+}
+"""What each step of an automation needs, beside what is read anyway."""
+
+READ: Final = ("member:basic:read", "payment:basic:read", "plan:basic:read")
+"""What has to be looked at before anything is changed."""
+
+
+class WhopActs:
+    """Fills ``ports.acts.SourceActs``. ``reader`` is one of the same session and company."""
+
+    def __init__(self, session: client.Session, reader: WhopReader, company_id: str) -> None:
+        self._session = session
+        self._reader = reader
+        self._company = company_id
+        self._new_words = NewWords()
+
+    def record(self, kind: str, id_: str) -> SourceRecord | None:
+        """A record as it is now."""
+        found = self._reader.fetch(kind, [id_]).get(id_)
+        if isinstance(found, BadRecord):
+            raise found.error
+        return found
+
+    def payments_of(self, membership_id: str) -> Sequence[SourceRecord]:
+        """The payments of a membership, the newest first."""
+        return self._payments({"membership_id": membership_id})
+
+    def payments_by(self, user_id: str, plan_id: str, since: datetime) -> Sequence[SourceRecord]:
+        """The newest hundred of a user's for a plan: they are sought within minutes."""
+        return self._payments({"user_id": user_id, "plan_id": plan_id, "created_after": iso(since)})
+
+    def latest_payments(self, since: datetime, most: int) -> Sequence[SourceRecord]:
+        """The newest payments of the company, as many as a page has at most."""
+        return list(islice(self._payments({"created_after": iso(since)}), most))
+
+    def plans_sold_once(self) -> Sequence[SourceRecord]:
+        """As many as a page has: whoever sells more plans names them on the command line."""
+        return self._listed("/plans", "plan", {"plan_types": ["one_time"]})
+
+    def cancel(self, membership_id: str, *, at_period_end: bool, key: str) -> SourceRecord:
+        """POST …/cancel. How is always said: an empty body ends the access at once."""
+        return self._change(membership_id, "cancel", {"cancel_at_period_end": at_period_end}, key)
+
+    def lacks(self, permissions: Sequence[str]) -> tuple[str, ...]:
+        """Asked by name."""
+        params: client.Params = {"resource_id": self._company, "actions": ",".join(permissions)}
+        body = client.get(self._session, "/permissions", params)
+        rows = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise unlike_whop("/permissions")
+        granted = {row.get("action") for row in rows if row.get("granted") is True}
+        return tuple(one for one in permissions if one not in granted)
+
+    def _payments(self, wanted: client.Params) -> list[SourceRecord]:
+        return self._listed("/payments", "payment", {"order": "created_at", "direction": "desc", **wanted})
+
+    def _listed(self, path: str, kind: str, wanted: client.Params) -> list[SourceRecord]:
+        params: client.Params = {"account_id": self._company, "first": _PAGE, **wanted}
+        items, _, _ = parts(path, client.get(self._session, path, params))
+        found = (taking.listed(kind, item, self._company, frozenset(), self._new_words) for item in items)
+        return [one for one in found if isinstance(one, SourceRecord)]
+
+    def _change(self, membership_id: str, what: str, body: Mapping[str, Any], key: str) -> SourceRecord:
+        """One request. Under one key Whop carries it out once, so a repeat changes nothing."""
+        ref = Ref(SOURCE, "membership", membership_id)
+        if not is_id(membership_id) or not membership_id.strip("."):
+            raise bad_value("id", "the id of a membership", membership_id)
+        path = f"/memberships/{quote(membership_id, safe='')}/{what}"
+        try:
+            answer = client.call(self._session, "POST", path, json=dict(body), key=key[:_LONGEST_KEY])
+        except ReconnectError as error:
+            raise _not_allowed(error, PERMISSIONS["cancel"]) from error
+        except RefusedError as error:
+            if error.code == CONFLICT:
+                # Of the first request under this key Whop does not know yet, or any more, how it ended.
+                raise TryLaterError(
+                    "Whop does not say yet what became of it.", code="act_unanswered"
+                ) from error
+            raise
+        return taking.asked_for(ref, answer, self._company, frozenset())
+
+
+def _not_allowed(error: ReconnectError, needed: Permission) -> ReconnectError | RefusedError:
+    """A permission to change something may be missing where everything else goes well."""
+    if error.code != "whop_scope":
+        return error
+    return RefusedError(
+        f"Whop does not let this connection do that: it lacks the permission {needed.name}.",
+        code="act_scope",
+        remedy=f"Give the key the permission {needed.name} in the Whop dashboard, then try it again.",
+    )

@@ -1,0 +1,77 @@
+"""Events set automations off: an act is a row, kept before anything else is made of its event.
+
+That a record cannot be written to the CRM holds no act up, and an event that is taken many times sets off
+each act once. Events that a person has taken again set off nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import structlog
+
+from connector.core import automation as core
+from connector.core.automation import Cause, Heard, Switched
+from connector.core.records import iso
+from connector.errors import RecordError
+from connector.store import acts, automations, connections
+from connector.store.acts import NewAct
+from connector.store.inbox import InboxEvent
+from connector.sync.tools import Tools
+
+log = structlog.get_logger(__name__)
+
+
+def set_off(tools: Tools, workspace_id: str, connection_id: str, events: Sequence[InboxEvent]) -> int:
+    """Keep what these events set off; how many acts are new."""
+    loud = [one for one in events if not one.quiet]
+    if not (tools.automations and loud):
+        return 0
+    with tools.database.reading() as session:
+        known = automations.of_connection(session, workspace_id, connection_id)
+        switched = {
+            name: Switched(iso(one.since), frozenset(one.plans)) for name, one in known.items() if one.since
+        }
+        if not switched:
+            return 0
+        company = connections.get(session, workspace_id, connection_id).company_id
+    causes = core.causes(tools.automations, switched, _heard(tools, company, loud))
+    if not causes:
+        return 0
+    now = tools.clock()
+    new = [_new(tools, workspace_id, connection_id, one) for one in causes]
+    with tools.database.transaction() as session:
+        count = acts.add(session, new, now)
+    if count:
+        log.info("automations are set off", acts=count, connection=connection_id)
+    return count
+
+
+def _heard(tools: Tools, company: str, events: Sequence[InboxEvent]) -> Iterator[Heard]:
+    """What the events tell; one that cannot be read, or is another company's, is told of elsewhere."""
+    for one in events:
+        try:
+            told = tools.hear(one.body)
+        except RecordError:
+            continue
+        if told.company in (None, company):
+            yield Heard(one.id or 0, told, iso(one.received_at))
+
+
+def _new(tools: Tools, workspace_id: str, connection_id: str, cause: Cause) -> NewAct:
+    now = tools.clock()
+    automation = next(one for one in tools.automations if one.name == cause.automation)
+    due_at = core.first_due(automation, now)
+    return NewAct(
+        workspace_id,
+        connection_id,
+        cause.automation,
+        0,
+        cause.kind,
+        cause.id,
+        cause.event,
+        cause.at,
+        cause.fields,
+        due_at,
+        [(iso(now), f"Set off by the {cause.kind} {cause.id}; due at {iso(due_at)[11:19]} UTC.")],
+    )
