@@ -38,7 +38,7 @@ from connector.sources.whop.vocabulary import NewWords
 from connector.store.connections import Connection
 from connector.store.db import Database
 from connector.sync import mirror, tokens
-from connector.sync.acting import ActDesk
+from connector.sync.act_endings import ActDesk
 from connector.sync.alerting import AlertDesk
 from connector.sync.connecting import Desk
 from connector.sync.crm_access import CrmDesk

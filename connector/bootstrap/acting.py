@@ -11,7 +11,7 @@ from connector.mapping_files import load_automations
 from connector.ports.acts import SourceActs
 from connector.sources.whop.catalogue import CATALOGUE as WHOP
 from connector.store.connections import Connection
-from connector.sync.acting import ActDesk
+from connector.sync.act_endings import ActDesk
 from connector.sync.alerting import AlertDesk
 from connector.sync.tools import Tools
 

@@ -11,6 +11,7 @@ from flask import Flask
 
 from connector.cli.admin import COMMANDS as ADMIN
 from connector.cli.alerts import COMMANDS as ALERTS
+from connector.cli.automations import COMMANDS as AUTOMATIONS
 from connector.cli.benches import COMMANDS as BENCHES
 from connector.cli.connections import COMMANDS as CONNECTIONS
 from connector.cli.demo import COMMANDS as DEMO
@@ -31,6 +32,7 @@ def create_command_app() -> Flask:
     for commands in (
         ADMIN,
         ALERTS,
+        AUTOMATIONS,
         BENCHES,
         CONNECTIONS,
         DEMO,

@@ -8,7 +8,7 @@ import click
 
 from connector import logs
 from connector.cli import base, chaos
-from connector.cli.bench import crm, incremental, pages, source, sync, webhooks
+from connector.cli.bench import actions, crm, incremental, pages, source, sync, webhooks
 from connector.cli.bench.pages import Work
 
 _ENTRIES = click.IntRange(5_000)  # with fewer, some pages would have nothing to show
@@ -140,6 +140,24 @@ def webhooks_command(
         sys.exit(base.FAILED)
 
 
+@base.command("actions")
+@click.option("--purchases", type=click.IntRange(2), default=200, show_default=True)
+@click.option(
+    "--rate", type=click.FloatRange(0.1), default=4.0, show_default=True, help="Purchases a second."
+)
+@click.option("--members", type=click.IntRange(20), default=200, show_default=True)
+def actions_command(purchases: int, rate: float, members: int, *, as_json: bool) -> None:
+    """How soon a one-time purchase is cancelled on Whop, and what that costs the acknowledgement of webhooks.
+
+    Example: flask bench actions --purchases 20
+    """
+    logs.configure("WARNING", "auto")
+    report = actions.bench(purchases, rate, members)
+    base.show(report.document(), report.lines(), as_json=as_json)
+    if not report.met:
+        sys.exit(base.FAILED)
+
+
 @base.command("chaos")
 @click.option("--minutes", type=click.FloatRange(0.1), default=10.0, show_default=True)
 @click.option("--members", type=click.IntRange(20), default=100, show_default=True)
@@ -162,4 +180,5 @@ bench_group.add_command(incremental_command)
 bench_group.add_command(crm_command)
 bench_group.add_command(pages_command)
 bench_group.add_command(webhooks_command)
+bench_group.add_command(actions_command)
 COMMANDS = (bench_group, chaos_command)

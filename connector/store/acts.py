@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -109,10 +109,10 @@ def renew(session: Session, one: Act, *, owner: str, until: datetime) -> bool:
     return session.execute(update(act).where(*here).values(lease_until=until)).rowcount == 1
 
 
-def keep(session: Session, one: Act, *, owner: str, **values: Any) -> bool:
+def keep(session: Session, one: Act, values: Mapping[str, Any], *, owner: str) -> bool:
     """Remember what has become of it so far; False when another worker has taken over."""
     here = (*_of(one.workspace_id, one.id), act.c.owner == owner, act.c.state == "waiting")
-    return session.execute(update(act).where(*here).values(values)).rowcount == 1
+    return session.execute(update(act).where(*here).values(dict(values))).rowcount == 1
 
 
 def again(session: Session, workspace_id: str, id_: int, *, now: datetime, journal: Sequence[Line]) -> bool:

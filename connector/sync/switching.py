@@ -16,7 +16,8 @@ from connector.ports.acts import SourceActs
 from connector.store import acts, automations
 from connector.store.acts import Act
 from connector.store.connections import Connection
-from connector.sync.acting import ActDesk
+from connector.store.db import Session
+from connector.sync.act_endings import ActDesk
 
 _MOST_TRIED: Final = 50
 
@@ -134,6 +135,14 @@ def _judged(
         known[plan_id] = source.record("plan", plan_id)
     plan = known[plan_id]
     return judge(membership.fields, plan.fields if plan else None, plans)
+
+
+def act_of(session: Session, workspace_id: str, id_: int) -> Act:
+    """An act of the workspace. Raises RefusedError when it has none of this id."""
+    one = acts.get(session, workspace_id, id_)
+    if one is None:
+        raise RefusedError(f"There is no action {id_}.", code="no_act")
+    return one
 
 
 def try_again(desk: ActDesk, act: Act, who: str) -> None:

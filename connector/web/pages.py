@@ -12,6 +12,7 @@ from connector.web import (
     shell,
     standing,
     views_alerts,
+    views_automations,
     views_connections,
     views_crm,
     views_disconnect,
@@ -37,6 +38,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(blueprint)
     listed = (
         views_alerts,
+        views_automations,
         views_reconcile,
         views_runs,
         views_retry,

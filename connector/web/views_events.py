@@ -11,13 +11,13 @@ from flask.typing import ResponseReturnValue
 
 from connector.errors import RefusedError
 from connector.sources.whop import payloads
-from connector.store import connections, eventbook, inbox, logbook, notes, overview, sales
+from connector.store import acts, connections, eventbook, inbox, logbook, notes, overview, sales
 from connector.store.db import Session
 from connector.store.eventbook import STATES, EventFilter
 from connector.store.inbox import InboxEvent
 from connector.store.runs import LogEntry
 from connector.sync import replaying
-from connector.web import access, error_registry, event_words, filters, present, redacting, shell
+from connector.web import access, act_words, error_registry, event_words, filters, present, redacting, shell
 from connector.web.crm_links import CrmLinks
 
 blueprint = access.protect(Blueprint("events", __name__))
@@ -56,12 +56,15 @@ def show(event_id: int) -> str:
         run_ids = overview.run_ids(session, desk, [event.run] if event.run else [])
         written = _written(session, event)
         left = notes.of_event(session, desk, event_id, event.source_id)
+        set_off = acts.of_event(session, desk, event_id)
     return render_template(
         "pages/event.html",
         event=event,
         run_id=run_ids.get(event.run or 0),
         written=written,
         left=[event_words.note(one) for one in left],
+        set_off=set_off,
+        act_states=act_words.STATES,
         body=redacting.covered(event.body),
         error=error_registry.entry(event.error["code"]) if event.error else None,
         words=shell.vocabulary(),

@@ -22,9 +22,11 @@ from connector.core.records import Ref
 from connector.core.sales import Sale
 from connector.errors import ConnectorError, RecordError
 from connector.store import (
+    acts,
     admins,
     alerts,
     audit,
+    automations,
     checkpoints,
     connections,
     crm_grants,
@@ -58,6 +60,7 @@ from connector.store import (
     silence,
     workspaces,
 )
+from connector.store.acts import ActFilter, NewAct
 from connector.store.alerts import NewMessage
 from connector.store.audit import NewEvent
 from connector.store.checkpoints import Covered
@@ -123,6 +126,28 @@ class Both:
 
 
 GONE = {"state": "gone", "memory": {}, "crm_updated_at": None}
+
+
+def the_act(session: Session, workspace_id: str, number: int) -> acts.Act:
+    """A's act of this number, as somebody of the workspace would name it."""
+    found = acts.get(session, "workspace-of-a", number)
+    assert found is not None
+    return replace(found, workspace_id=workspace_id)
+
+
+def add_acts(session: Session, event: int | None) -> None:
+    """One that waits, one that a worker is at, and one that failed."""
+    ids = ("workspace-of-a", "connection-of-a")
+    automations.switch(session, *ids, "of-a", since=NOW, plans={"plan": "of-a"})
+    for name in ("waits", "held", "failed"):
+        new = NewAct(*ids, "of-a", 0, "payment", f"{name}-of-a", event, "2026", {}, NOW)
+        acts.add(session, [new], NOW)
+    for number, state in ((2, "waiting"), (3, "failed")):
+        taken = acts.claim(
+            session, the_act(session, ids[0], number), owner="worker-1", now=NOW, until=NOW + MINUTE
+        )
+        assert taken is not None
+        acts.keep(session, taken, {"state": state}, owner="worker-1")
 
 
 def members_of(workspace_id: str, a: World, connection_id: str = "") -> Claimed:
@@ -321,6 +346,20 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "alerts.settle": lambda s, w, _: alerts.settle(s, w, 1, state="failed"),
     "alerts.page": lambda s, w, _: alerts.page(s, w).items,
     "alerts.prune": lambda s, w, _: alerts.prune(s, w, NOW + MINUTE),
+    "automations.of_connection": lambda s, w, a: automations.of_connection(s, w, a.home.connection_id),
+    "automations.switch": lambda s, w, a: automations.switch(
+        s, w, a.home.connection_id, "of-a", since=None, plans={}
+    ),
+    "acts.claim": lambda s, w, _: acts.claim(s, the_act(s, w, 1), owner="x", now=NOW, until=NOW + MINUTE),
+    "acts.renew": lambda s, w, _: acts.renew(s, the_act(s, w, 2), owner="worker-1", until=NOW),
+    "acts.keep": lambda s, w, _: acts.keep(s, the_act(s, w, 2), {"outcome": "x"}, owner="worker-1"),
+    "acts.again": lambda s, w, _: acts.again(s, w, 3, now=NOW, journal=[]),
+    "acts.end_by_hand": lambda s, w, _: acts.end_by_hand(s, w, 3, now=NOW, outcome="x", journal=[]),
+    "acts.drop": lambda s, w, a: acts.drop(s, w, a.home.connection_id, "of-a", now=NOW, outcome="x"),
+    "acts.get": lambda s, w, _: acts.get(s, w, 1),
+    "acts.page": lambda s, w, _: acts.page(s, w, ActFilter()).items,
+    "acts.of_event": lambda s, w, a: acts.of_event(s, w, a.event_row),
+    "acts.count": lambda s, w, _: acts.count(s, w),
     "reconciliations.get": lambda s, w, _: reconciliations.get(s, w, "comparison-of-a"),
     "reconciliations.mark_repaired": lambda s, w, _: reconciliations.mark_repaired(
         s, w, "comparison-of-a", "run"
@@ -440,6 +479,8 @@ EXEMPT = {
     "silence.missed": "counts for the very run that it is given, which names its workspace",
     "drains.waiting": "passes on the ids of connections whose events wait, over all workspaces",
     "registrations.due": "passes on the ids of connections whose webhook is to be looked after",
+    "acts.add": "only adds; the new rows name their workspace",
+    "acts.due": "passes on what is to be done, over all workspaces, to whoever does it",
     "alerts.due": "passes on what is to be sent, over all workspaces, to whoever sends it",
     "reconciliations.start": "only adds; the new row names its workspace",
     "reconciliations.lease": "for jobs, whose arguments are ids",
@@ -718,6 +759,7 @@ def workspace_a(database: Database) -> World:
         add_comparison(session, link.id or 0)
         add_files(session)
         waiting, decided = add_reviews(session, home)
+        add_acts(session, event.id)
     share_person(database, replace(home, connection_id="idle-connection"))
     assert link.id is not None
     assert held.id is not None

@@ -25,8 +25,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from connector.core.reconciling import Cause, Difference
-from connector.core.records import Ref
+from connector.core.records import Ref, iso
 from connector.store import (
+    acts,
     admins,
     connections,
     crm_grants,
@@ -38,6 +39,7 @@ from connector.store import (
     reconciliations,
     reviews,
 )
+from connector.store.acts import NewAct
 from connector.store.crm_grants import CrmGrant
 from connector.store.hooks import HookSecret
 from connector.store.inbox import InboxEvent
@@ -185,6 +187,8 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         **dict.fromkeys(("cause", "field"), ""),
         "every": "24",
         "comparison_id": a_comparison(opened, b, desk),
+        "act_id": str(an_act(opened, b, desk)),
+        "plan": "plan_1",
         "some": "1",
         "notes": "leave",
         "dialect": "v1",
@@ -220,6 +224,18 @@ def an_event(opened: Door, b: Workspace, desk: Desk) -> int:
     with opened.parts.database.transaction() as session:
         inbox.add(session, [new])
         return eventbook.parked_ids(session, b.id)[0]
+
+
+def an_act(opened: Door, b: Workspace, desk: Desk) -> int:
+    """An act of B that failed; its row."""
+    ids, at = (b.id, desk.connection.id), iso(NOON)
+    new = NewAct(*ids, "x", 0, "payment", f"pay_{MARK}", None, at, {}, NOON, [(at, MARK)])
+    with opened.parts.database.transaction() as session:
+        acts.add(session, [new], NOON)
+        (one,) = acts.due(session, NOON)
+        acts.claim(session, one, owner="w", now=NOON, until=NOON)
+        acts.keep(session, one, {"state": "failed", "outcome": MARK}, owner="w")
+    return one.id
 
 
 def a_held_grant(b: Workspace) -> Pending:
