@@ -41,14 +41,14 @@ def load_automations(directory: Path, source: SourceCatalogue, crm: CrmCatalogue
         raise AutomationFileError([f"{directory}: found no such folder, expected one of automation files"])
     paths = sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])
     texts = {path.name: text for path in paths if (text := text_of_file(path, problems)) is not None}
-    return _load(texts, World(source, crm, problems))
+    return _load(texts, World(source, crm, problems, {}))
 
 
 def load_automation_texts(
     texts: Mapping[str, str], source: SourceCatalogue, crm: CrmCatalogue
 ) -> tuple[Automation, ...]:
     """File name → its text."""
-    return _load(texts, World(source, crm, Problems()))
+    return _load(texts, World(source, crm, Problems(), {}))
 
 
 def _load(texts: Mapping[str, str], world: World) -> tuple[Automation, ...]:

@@ -135,9 +135,10 @@ def the_act(session: Session, workspace_id: str, number: int) -> acts.Act:
     return replace(found, workspace_id=workspace_id)
 
 
-def add_acts(session: Session, event: int | None) -> None:
+def add_acts(session: Session) -> None:
     """One that waits, one that a worker is at, and one that failed."""
     ids = ("workspace-of-a", "connection-of-a")
+    event = inbox.pending(session, *ids, NOW, 1)[0].id
     automations.switch(session, *ids, "of-a", since=NOW, plans={"plan": "of-a"})
     for name in ("waits", "held", "failed"):
         new = NewAct(*ids, "of-a", 0, "payment", f"{name}-of-a", event, "2026", {}, NOW)
@@ -754,12 +755,11 @@ def workspace_a(database: Database) -> World:
         add_grants(session)
         drains.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "drain-1"})
         registrations.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "hooks-1"})
-        add_people(session)
-        add_alerts(session)
+        for add in (add_people, add_alerts, add_acts):
+            add(session)
         add_comparison(session, link.id or 0)
         add_files(session)
         waiting, decided = add_reviews(session, home)
-        add_acts(session, event.id)
     share_person(database, replace(home, connection_id="idle-connection"))
     assert link.id is not None
     assert held.id is not None

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from connector.store.types import Json, UtcDateTime
 
-revision = "0021_acts"
-down_revision = "0020_gone"
+revision = "0024_acts"
+down_revision = "0023_previews"
 branch_labels = None
 depends_on = None
 
