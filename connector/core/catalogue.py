@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ class SourceCatalogue:
     """Kind → dotted path of the canonical record → value type; ``order`` lists parents before children.
 
     ``events``: name of an event → the kind of record that it tells of. ``short``: kind → word that texts of
-    notes may use → the path that it stands for.
+    notes may use → the path that it stands for. ``words``: kind → path → the words it is known to hold.
     """
 
     source: str
@@ -27,6 +27,7 @@ class SourceCatalogue:
     order: tuple[str, ...]
     events: Mapping[str, str] = field(default_factory=dict)
     short: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

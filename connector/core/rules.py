@@ -8,7 +8,7 @@ Every part hands on UNKNOWN and None as they are: the first was not told, the se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from connector.core.mapping import Fields, Read, UnknownChoice, ValueProblem
 from connector.core.records import UNKNOWN
@@ -19,6 +19,8 @@ Step = tuple[Callable[[Any, Any], Any], Any]
 
 Finish = Callable[[Any], Any]
 """A value that is there → what the CRM stores; raises ValueProblem."""
+
+_MOST_LISTED: Final = 20
 
 Unlisted = Callable[[Any], Any]
 """The answer to a value that choices do not list."""
@@ -138,7 +140,8 @@ def empty(value: Any) -> Any:
 
 def fail(listed: Sequence[str]) -> Unlisted:
     """Fail the record, naming what the choices list."""
-    expected = f"one of {', '.join(listed)}"
+    more = f" and {len(listed) - _MOST_LISTED} more" if len(listed) > _MOST_LISTED else ""
+    expected = f"one of {', '.join(listed[:_MOST_LISTED])}{more}"
 
     def refuse(value: Any) -> Any:
         raise ValueProblem(expected, value)

@@ -7,6 +7,7 @@ from typing import Final
 
 from connector.core import rules
 from connector.core.mapping import Filter, MatchKey, ObjectSpec, Read, WhenDeleted
+from connector.mapping_files.choices import Choices
 from connector.mapping_files.filters import filters_of
 from connector.mapping_files.gone import when_gone
 from connector.mapping_files.limits import limits
@@ -33,7 +34,8 @@ def body(one: Outline, text: str, world: World) -> FileMapping | None:
     object_ = _object(one, world)
     if one.kind is None or one.object is None or object_ is None or one.target is None:
         return None
-    lines = _lines(one, one.kind, one.object, world)
+    only = _only(one, one.kind, world)
+    lines = _lines(one, one.kind, one.object, only, world)
     create, update = one.target.flag("create", default=True), one.target.flag("update", default=True)
     if not create and not update:
         world.problems.unfit(one.target.table, "create: false and update: false", "at least one of them true")
@@ -45,7 +47,7 @@ def body(one: Outline, text: str, world: World) -> FileMapping | None:
         object=object_,
         create=create,
         update=update,
-        only=_only(one, one.kind, world),
+        only=only,
         match=_match(one.root, lines, world.problems),
         fields=tuple(lines.fields),
         links=tuple(lines.links),
@@ -82,8 +84,9 @@ def _when_deleted(root: Part, problems: Problems) -> WhenDeleted:
     return WhenDeleted.RESPECT
 
 
-def _lines(one: Outline, kind: str, object_: str, world: World) -> Lines:
-    lines = Lines(kind, object_, world, _tables(one.root, world.problems))
+def _lines(one: Outline, kind: str, object_: str, only: tuple[Filter, ...], world: World) -> Lines:
+    choices = Choices(_tables(one.root, world.problems), kind, only, world)
+    lines = Lines(kind, object_, world, choices)
     fields = one.root.part("fields", "fields")
     if fields is None or not fields.table.entries:
         world.problems.unfit(one.root.table, "a mapping without fields:", "fields:")

@@ -2,53 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from connector.core import rules
+from connector.core.mapping import Filter
+from connector.core.records import UNKNOWN
 from connector.mapping_files.nodes import Node, Scalar, Table, shown
 from connector.mapping_files.problems import Problems, listed
 from connector.mapping_files.reading import Part, part_of
-from connector.mapping_files.values import Ending, Finisher, said
-from connector.mapping_files.world import Flow
+from connector.mapping_files.slips import check_words
+from connector.mapping_files.values import Ending, Finisher, Value, said
+from connector.mapping_files.world import Flow, World
 
 _CHOOSABLE: Final = frozenset({"text", "id", "number", "boolean"})
+_WORDS: Final = ("keep", "empty", "fail")
+_FAIL: Final = object()
 
 
-def choices_of(
-    part: Part, tables: Mapping[str, Table], ending: Ending, problems: Problems
-) -> Finisher | None:
-    """The ``choices`` of a line, by name or written there; None where there are none to be used."""
-    node = part.node("choices")
-    if isinstance(node, Scalar) and isinstance(node.value, str):
-        table = tables.get(node.value)
-        if table is None:
-            problems.unknown(node, node.value, "the name of a table under choices:", tables)
+class Choices:
+    """The tables of one file, and the words that may come to them."""
+
+    def __init__(self, tables: Mapping[str, Table], kind: str, only: Sequence[Filter], world: World) -> None:
+        self._tables = tables
+        self._problems = world.problems
+        self._words = world.source.words.get(kind, {})
+        self._only = only
+
+    def of(self, part: Part, ending: Ending) -> Finisher | None:
+        """The ``choices`` of a line, by name or written there; None where there are none to be used."""
+        node = part.node("choices")
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            table = self._tables.get(node.value)
+            if table is None:
+                self._problems.unknown(node, node.value, "the name of a table under choices:", self._tables)
+                return None
+        elif node is None:
             return None
-    elif node is None:
+        else:
+            inline = part_of(node, self._problems, "choices")
+            if inline is None:
+                return None
+            table = inline.table
+        return self._compiled(table, node, ending)
+
+    def _compiled(self, table: Table, spot: Node, ending: Ending) -> Finisher:
+        answers = [
+            (key, _answer(node, ending, self._problems))
+            for name, (key, node) in table.entries.items()
+            if name != "otherwise"
+        ]
+        listed_ = [key.text for key, _ in answers]
+        unlisted = _otherwise(table, listed_, ending, self._problems)
+
+        def finisher(value: Value) -> rules.Finish:
+            flow = value.flow
+            if not flow <= _CHOOSABLE:
+                self._problems.unfit(spot, f"{said(flow)} for choices", listed(sorted(_CHOOSABLE)))
+            self._check_words(table, [key for key, _ in answers], value.path)
+            return _chosen(_by_value(answers, flow, self._problems), listed_, unlisted)
+
+        return finisher
+
+    def _check_words(self, table: Table, keys: Sequence[Scalar], path: str | None) -> None:
+        """None is misspelt, and it is told which words that the source sends have no answer of their own.
+
+        That is advice and no mistake: otherwise a file would stop working when a newer version of the
+        connector knows of one word more.
+        """
+        known = self._words.get(path, ()) if path is not None else ()
+        coming = [word for word in known if self._passes(path, word)]
+        there = {key.text for key in keys}
+        left_out = [word for word in coming if word not in there]
+        if path is not None:
+            check_words(keys, known, left_out, path, self._problems)
+        if left_out and _only_for_the_unknown(table):
+            self._problems.advise(
+                table,
+                f"choices without {', '.join(left_out)}",
+                f"an answer for every word that {path} is known to hold "
+                "(keep, empty and fail are answers; so is a value under otherwise:)",
+            )
+
+    def _passes(self, path: str | None, word: str) -> bool:
+        """Whether a record with this word is not left out by ``only``."""
+        return all((word in one.values) is not one.negated for one in self._only if one.path == path)
+
+
+def _only_for_the_unknown(table: Table) -> bool:
+    """Whether ``otherwise`` is no answer of its own, but a way to stand what nobody knew of."""
+    _, node = table.entries.get("otherwise", (None, None))
+    return isinstance(node, Scalar) and node.text in _WORDS
+
+
+def _answer(node: Node, ending: Ending, problems: Problems) -> Any:
+    """What one word becomes: a stored value, or what one of the three words asks for."""
+    word = node.text if isinstance(node, Scalar) else None
+    if word == "keep":
+        return UNKNOWN
+    if word == "empty":
         return None
-    else:
-        inline = part_of(node, problems, "choices")
-        if inline is None:
-            return None
-        table = inline.table
-    return _compiled(table, node, ending, problems)
+    if word == "fail":
+        return _FAIL
+    return ending.stored(node, problems)
 
 
-def _compiled(table: Table, spot: Node, ending: Ending, problems: Problems) -> Finisher:
-    answers = [
-        (key, ending.stored(node, problems))
-        for name, (key, node) in table.entries.items()
-        if name != "otherwise"
-    ]
-    unlisted = _otherwise(table, [key.text for key, _ in answers], ending, problems)
-
-    def finisher(flow: Flow) -> rules.Finish:
-        if not flow <= _CHOOSABLE:
-            problems.unfit(spot, f"{said(flow)} for choices", listed(sorted(_CHOOSABLE)))
-        return rules.choose(_by_value(answers, flow, problems), unlisted)
-
-    return finisher
+def _chosen(table: dict[Any, Any], listed_: Sequence[str], unlisted: rules.Unlisted) -> rules.Finish:
+    refused = {value for value, answer in table.items() if answer is _FAIL}
+    if not refused:
+        return rules.choose(table, unlisted)
+    refuse = rules.fail([word for word in listed_ if word not in refused])
+    rest = {value: answer for value, answer in table.items() if value not in refused}
+    return rules.choose(rest, lambda value: refuse(value) if value in refused else unlisted(value))
 
 
 def _otherwise(table: Table, known: list[str], ending: Ending, problems: Problems) -> rules.Unlisted:

@@ -9,6 +9,7 @@ from connector.core.mapping import Filter
 from connector.mapping_files.nodes import Node, Scalar, Sequence, shown
 from connector.mapping_files.problems import Problems, listed
 from connector.mapping_files.reading import Part
+from connector.mapping_files.slips import check_words
 from connector.mapping_files.world import ANYTHING, World, type_at
 
 _FILTER_TYPES: Final = frozenset({"text", "id", "number", "boolean"})
@@ -32,6 +33,9 @@ def _filter(name: str, spot: Scalar, node: Node, kind: str, world: World) -> Fil
             spot, f"{path}, which is {', '.join(flow)}", f"{listed(sorted(_FILTER_TYPES))} to filter by"
         )
     nodes = node.items if isinstance(node, Sequence) else (node,)
+    if flow <= {"text"}:
+        known = world.source.words.get(kind, {}).get(path, ())
+        check_words(nodes, known, known, path, world.problems)
     values = [
         _filter_value(item, flow == ANYTHING or flow <= {"text", "id"}, world.problems) for item in nodes
     ]

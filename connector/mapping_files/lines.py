@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from connector.core import rules
 from connector.core.mapping import FieldRule, FieldSpec, LinkRule, OnMissing, OnNull, Own, Read
 from connector.core.records import UNKNOWN
-from connector.mapping_files.choices import choices_of
-from connector.mapping_files.nodes import Node, Scalar, Sequence, Table, shown
+from connector.mapping_files.choices import Choices
+from connector.mapping_files.nodes import Node, Scalar, Sequence, shown
 from connector.mapping_files.problems import did_you_mean, listed
 from connector.mapping_files.reading import Part, missing, part_of, texts_of
 from connector.mapping_files.values import (
@@ -50,7 +49,7 @@ class Lines:
     kind: str
     object: str
     world: World
-    tables: Mapping[str, Table]
+    choices: Choices
     fields: list[FieldRule] = field(default_factory=list)
     links: list[LinkRule] = field(default_factory=list)
     stamps: list[FieldSpec] = field(default_factory=list)
@@ -74,7 +73,7 @@ class Lines:
             return
         value = value_of(part, self.kind, self.world)
         if type_ is None:
-            choices_of(part, self.tables, self._spare_ending(), self.world.problems)
+            self.choices.of(part, self._spare_ending())
             return
         ending = Ending(type_, self.world.crm.types[type_], self.world.crm.select_value)
         self.endings[name] = ending
@@ -187,7 +186,7 @@ class Lines:
         """The compiled way of a value; None where something on it was reported."""
         problems = self.world.problems
         self._options(part, ending)
-        choices = choices_of(part, self.tables, ending, problems)
+        choices = self.choices.of(part, ending)
         if ending.type == "select" and not (
             choices or ending.options or source == "value" or "choices" in part
         ):

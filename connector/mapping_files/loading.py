@@ -87,7 +87,7 @@ def _load(
     merged = _merged(ordered, outlines, problems)
     if problems:
         raise MappingFileError(problems.lines())
-    return MappingSet(tuple(merged), _version(texts), texts)
+    return MappingSet(tuple(merged), _version(texts), texts, tuple(problems.advice()))
 
 
 def _outline(name: str, text: str, world: World) -> Outline | None:

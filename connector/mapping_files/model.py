@@ -34,11 +34,15 @@ class FileMapping(Mapping):
 
 @dataclass(frozen=True, slots=True)
 class MappingSet:
-    """All mappings, parents before children. ``version`` is the hash of all ``texts``, which are by file."""
+    """All mappings, parents before children. ``version`` is the hash of all ``texts``, which are by file.
+
+    ``advice``: ``file:line:column: found …, expected …`` for what is allowed and may not have been meant.
+    """
 
     mappings: tuple[FileMapping, ...]
     version: str
     texts: MappingType[str, str]
+    advice: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[FileMapping]:
         return iter(self.mappings)

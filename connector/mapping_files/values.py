@@ -31,6 +31,8 @@ class Value:
     flow: Flow
     source: str
     steps: tuple[rules.Step, ...] = ()
+    path: str | None = None
+    """Where it comes from, as long as that is one place and nothing is made of it."""
 
 
 def value_of(part: Part, kind: str, world: World) -> Value | None:
@@ -54,7 +56,8 @@ def from_paths(node: Node, kind: str, world: World) -> Value | None:
     read = rules.first([rules.path(path) for _, path in found])
     # One path into the undescribed makes the whole undescribed.
     flow = ANYTHING if ANYTHING in known else frozenset().union(*known)
-    return Value(read, flow, ", ".join(path for _, path in found))
+    paths = [path for _, path in found]
+    return Value(read, flow, ", ".join(paths), path=paths[0] if len(paths) == 1 else None)
 
 
 def _path_flow(spot: Scalar, path: str, kind: str, world: World) -> Flow | None:
@@ -143,7 +146,7 @@ def said(flow: Flow) -> str:
     return " or ".join(sorted(flow)) or "anything"
 
 
-Finisher = Callable[[Flow], rules.Finish]
+Finisher = Callable[[Value], rules.Finish]
 """What arrives → how it ends, for an ending that must know it."""
 
 
@@ -217,7 +220,7 @@ def fitted(crm: CrmType, value: Any) -> Any:
 def finished(value: Value, spot: Node, ending: Ending, choices: Finisher | None, problems: Problems) -> Read:
     """Join the way and its ending."""
     if choices is not None:
-        finish = choices(value.flow)
+        finish = choices(value)
     elif ending.type == "select":
         finish = _matching(ending)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from connector.core.catalogue import CrmCatalogue, SourceCatalogue
 from connector.core.mapping import ObjectSpec
@@ -13,6 +14,8 @@ from connector.mapping_files.problems import Problems
 
 Flow = frozenset[str]
 """The value types that may arrive at a place; empty where anything may."""
+
+LONGEST_PATH: Final = 200
 
 ANYTHING: Flow = frozenset()
 
@@ -62,6 +65,8 @@ class World:
 
 def type_at(path: str, paths: Mapping[str, str]) -> Flow | None:
     """The type at a dotted path; ANYTHING inside what is not described, None where there is nothing."""
+    if len(path) > LONGEST_PATH:
+        return None
     if path in paths:
         return frozenset({paths[path]})
     if any(one.startswith(f"{path}.") for one in paths):

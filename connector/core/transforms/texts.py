@@ -98,7 +98,7 @@ def _lookup(value: Any, lookup: _Lookup) -> str | None:
     if found is not None:
         return found
     if lookup.fails:
-        raise ValueProblem(f"one of {', '.join(lookup.table)}", value)
+        raise ValueProblem("a value that the table lists", value)
     return text if lookup.otherwise is None else lookup.otherwise or None
 
 

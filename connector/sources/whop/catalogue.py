@@ -13,6 +13,7 @@ from typing import Final
 from connector.core.catalogue import SourceCatalogue, ValueType
 
 from .events import EVENTS
+from .words import KNOWN
 
 _FIELDS: Final[Mapping[str, Mapping[ValueType, str]]] = {
     "product": {
@@ -159,4 +160,5 @@ CATALOGUE: Final = SourceCatalogue(
     order=_ORDER,
     events={name: kind for name, kind in EVENTS.items() if kind in _ORDER},
     short={"payment": {"amount": "total"}},
+    words={kind: KNOWN.get(kind, {}) for kind in _ORDER},
 )
