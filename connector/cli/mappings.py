@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from connector import config
 from connector.bootstrap import files
 from connector.cli import base
-from connector.mapping_files import all_functions, run_tests
+from connector.crms.twenty.fields import CATALOGUE as CRM
+from connector.mapping_files import MappingSet, TestResult, all_functions, run_tests
 from connector.mapping_files.page import examples
+from connector.mapping_files.schema import schema
+from connector.sources.whop.catalogue import CATALOGUE as WHOP
 
 
 @click.group("mappings")
@@ -20,30 +27,93 @@ def mappings_group() -> None:
     """The files that say what becomes what."""
 
 
+def _loaded() -> MappingSet:
+    """The files that MAPPINGS_DIR names, else the shipped ones."""
+    environ = config.environment(os.environ, Path(".env"))
+    return files.mappings(environ.get("MAPPINGS_DIR", ""))
+
+
 @base.command("check")
 def check(*, as_json: bool) -> None:
     """Check every mapping file (of MAPPINGS_DIR, else the shipped ones) and run the tests in them.
 
-    Exits 3 naming file, line and nearest name of every mistake, 1 when a test in a file fails.
+    Exits 3 naming file, line and nearest name of every mistake, 1 when a test in a file fails. ADVICE is
+    about what is allowed and may not have been meant; it changes nothing.
+
     Example: flask mappings check
     """
-    environ = config.environment(os.environ, Path(".env"))
-    loaded = files.mappings(environ.get("MAPPINGS_DIR", ""))
+    loaded = _loaded()
     results = [result for one in loaded for result in run_tests(one)]
     rows = [(one.file, one.kind, one.object.name, len(one.fields) + len(one.links)) for one in loaded]
     document = {
         "mappings": [dict(zip(("file", "kind", "object", "fields"), row, strict=True)) for row in rows],
         "version": loaded.version,
+        "advice": list(loaded.advice),
         "failed_tests": [str(result) for result in results if not result.passed],
     }
     lines = [
         *base.table(rows, ("file", "kind", "object", "fields")),
+        *(f"ADVICE {one}" for one in loaded.advice),
         *(f"FAILED {result}" for result in results if not result.passed),
-        f"{sum(result.passed for result in results)} of {len(results)} tests in the files passed.",
+        _passed(results),
     ]
     base.show(document, lines, as_json=as_json)
     if document["failed_tests"]:
         sys.exit(base.FAILED)
+
+
+def _passed(results: Sequence[TestResult]) -> str:
+    return f"{sum(result.passed for result in results)} of {len(results)} tests in the files passed."
+
+
+@base.command("test")
+@click.argument("file", nargs=-1)
+def test_command(file: tuple[str, ...], *, as_json: bool) -> None:
+    """Run the tests that the mapping files carry, all of them or those of FILE; what differs is shown.
+
+    Exits 1 when a test fails, 3 when the files cannot be loaded.
+
+    Example: flask mappings test membership.yaml
+    """
+    loaded = _loaded()
+    known = {mapping.file for mapping in loaded}
+    names = [one if one in known else f"{one}.yaml" for one in file]
+    for one in names:
+        if one not in known:
+            raise click.UsageError(f"no mapping file is called {one}; there are {', '.join(sorted(known))}.")
+    results = [it for one in loaded if not names or one.file in names for it in run_tests(one)]
+    base.show({"tests": [_told(one) for one in results]}, _lines(results), as_json=as_json)
+    if not all(one.passed for one in results):
+        sys.exit(base.FAILED)
+
+
+def _lines(results: Sequence[TestResult]) -> Iterator[str]:
+    for one in results:
+        yield f"{'ok    ' if one.passed else 'FAILED'} {one.file}:{one.line}: {one.name}"
+        yield from (f"       {line}" for difference in one.differences for line in difference.lines())
+    yield _passed(results)
+
+
+def _told(result: TestResult) -> dict[str, Any]:
+    return {
+        "file": result.file,
+        "line": result.line,
+        "name": result.name,
+        "passed": result.passed,
+        "differences": [asdict(one) for one in result.differences],
+    }
+
+
+@base.command("schema")
+def schema_command(*, as_json: bool) -> None:
+    """Print the JSON Schema of mapping files, for completion and hints in an editor.
+
+    It knows the functions of your own packages too. Save it beside your files as mapping.schema.json.
+
+    Example: flask mappings schema > mapping.schema.json
+    """
+    document = schema(WHOP, CRM, all_functions())
+    base.show(document, [json.dumps(document, indent=1, ensure_ascii=False)], as_json=as_json)
 
 
 @base.command("functions")
@@ -65,6 +135,6 @@ def functions_command(name: str | None, *, as_json: bool) -> None:
     base.show(document, lines, as_json=as_json)
 
 
-mappings_group.add_command(check)
-mappings_group.add_command(functions_command)
+for _command in (check, test_command, schema_command, functions_command):
+    mappings_group.add_command(_command)
 COMMANDS = (mappings_group,)

@@ -4,9 +4,10 @@ from connector.mapping_files.automations import load_automation_texts, load_auto
 from connector.mapping_files.functions import installed as all_functions
 from connector.mapping_files.loading import load_all, load_file, load_texts
 from connector.mapping_files.model import FileMapping, MappingSet, MappingTest
-from connector.mapping_files.trials import TestResult, run_tests
+from connector.mapping_files.trials import Difference, TestResult, run_tests
 
 __all__ = [
+    "Difference",
     "FileMapping",
     "MappingSet",
     "MappingTest",

@@ -7,7 +7,7 @@ from typing import Final
 
 from connector.core import rules
 from connector.core.mapping import Filter, MatchKey, ObjectSpec, Read, WhenDeleted
-from connector.mapping_files.choices import Choices
+from connector.mapping_files.choices import Choices, check_otherwise
 from connector.mapping_files.filters import filters_of
 from connector.mapping_files.gone import when_gone
 from connector.mapping_files.limits import limits
@@ -105,6 +105,7 @@ def _tables(root: Part, problems: Problems) -> dict[str, Table]:
         table = part_of(node, problems, f"the choices {name}")
         if table is not None:
             found[name] = table.table
+            check_otherwise(table.table, problems)
     return found
 
 

@@ -116,20 +116,29 @@ def _chosen(table: dict[Any, Any], listed_: Sequence[str], unlisted: rules.Unlis
     return rules.choose(rest, lambda value: refuse(value) if value in refused else unlisted(value))
 
 
-def _otherwise(table: Table, known: list[str], ending: Ending, problems: Problems) -> rules.Unlisted:
+def check_otherwise(table: Table, problems: Problems) -> None:
+    """A table says what becomes of what it does not list, also one that no field names yet."""
     if "otherwise" not in table.entries:
         problems.unfit(table, "choices without otherwise:", "otherwise: keep, empty, fail, or a value")
+        return
+    node = table.entries["otherwise"][1]
+    if not isinstance(node, Scalar) or node.value is None:
+        problems.unfit(node, shown(node), "keep, empty, fail, or a value")
+
+
+def _otherwise(table: Table, known: list[str], ending: Ending, problems: Problems) -> rules.Unlisted:
+    check_otherwise(table, problems)
+    if "otherwise" not in table.entries:
         return rules.keep
     node = table.entries["otherwise"][1]
-    word = node.text if isinstance(node, Scalar) else None
+    word = node.text if isinstance(node, Scalar) and node.value is not None else None
     if word == "keep":
         return rules.keep
     if word == "empty":
         return rules.empty
     if word == "fail":
         return rules.fail(known)
-    if word is None or (isinstance(node, Scalar) and node.value is None):
-        problems.unfit(node, shown(node), "keep, empty, fail, or a value")
+    if word is None:
         return rules.keep
     return rules.answer(ending.stored(node, problems))
 

@@ -11,7 +11,7 @@ from connector.mapping_files.nodes import Scalar, shown
 from connector.mapping_files.problems import listed
 from connector.mapping_files.reading import Part, missing, part_of
 
-_KEYS: Final = dict.fromkeys(("do", "field", "value"), "")
+KEYS: Final = dict.fromkeys(("do", "field", "value"), "")
 _WITH_FIELD: Final = (Gone.MARK, Gone.CLEAR)
 
 
@@ -25,7 +25,7 @@ def when_gone(root: Part, lines: Lines) -> WhenGone:
         if do in _WITH_FIELD:
             problems.unfit(node, f'"{do}" alone', f"{{do: {do}, field: …}}")
         return WhenGone(do)
-    part = part_of(node, problems, "when_gone", _KEYS)
+    part = part_of(node, problems, "when_gone", KEYS)
     return KEEP if part is None else _read(part, lines)
 
 

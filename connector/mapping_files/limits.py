@@ -10,13 +10,13 @@ from connector.mapping_files.nodes import Scalar, shown
 from connector.mapping_files.problems import Problems
 from connector.mapping_files.reading import Part
 
-_KEYS: Final = dict.fromkeys(("most_removed", "most_changed"), "")
-_SHARE: Final = re.compile(r"(100|[1-9]?\d)\s?%")
+KEYS: Final = dict.fromkeys(("most_removed", "most_changed"), "")
+_SHARE: Final = re.compile(r"(100|[1-9]?[0-9])\s?%")
 
 
 def limits(root: Part, problems: Problems) -> Limits:
     """A table of shares; what is left out is as it is without the table."""
-    part = root.part("limits", "limits", _KEYS)
+    part = root.part("limits", "limits", KEYS)
     if part is None:
         return USUAL
     removed, changed = _share(part, "most_removed", problems), _share(part, "most_changed", problems)

@@ -24,8 +24,8 @@ from connector.mapping_files.values import (
 )
 from connector.mapping_files.world import World
 
-_NAME: Final = re.compile(r"[a-z][a-zA-Z0-9]{0,62}")
-_FIELD_KEYS: Final = (
+NAME: Final = re.compile(r"[a-z][a-zA-Z0-9]{0,62}")
+FIELD_KEYS: Final = (
     *SOURCES,
     "using",
     "choices",
@@ -37,8 +37,9 @@ _FIELD_KEYS: Final = (
     "own",
     "on_null",
 )
-_LINK_KEYS: Final = ("kind", "id", "on_missing", "own", "label", "description")
-_LINK_OWN: Final = (Own.ALWAYS, Own.FILL, Own.ONCE)
+LINK_KEYS: Final = ("kind", "id", "on_missing", "own", "label", "description")
+LINK_OWN: Final = (Own.ALWAYS, Own.FILL, Own.ONCE)
+NOT_BESIDE_STAMP: Final = ("own", "on_null", "unique", "options")
 _CUSTOM_ONLY: Final = ("unique", "label", "description")
 
 
@@ -60,7 +61,7 @@ class Lines:
 
     def add_field(self, name: str, spot: Scalar, node: Node) -> None:
         """Read one entry of ``fields``."""
-        part = part_of(node, self.world.problems, f"the field {name}", dict.fromkeys(_FIELD_KEYS, ""))
+        part = part_of(node, self.world.problems, f"the field {name}", dict.fromkeys(FIELD_KEYS, ""))
         if part is None:
             return
         self.spots[name] = spot
@@ -90,7 +91,7 @@ class Lines:
     def add_link(self, name: str, spot: Scalar, node: Node) -> None:
         """Read one entry of ``links``."""
         problems = self.world.problems
-        part = part_of(node, problems, f"the link {name}", dict.fromkeys(_LINK_KEYS, ""))
+        part = part_of(node, problems, f"the link {name}", dict.fromkeys(LINK_KEYS, ""))
         if part is None:
             return
         if name in self.spots:
@@ -98,8 +99,8 @@ class Lines:
         self.spots[name] = spot
         target = self._target(name, part)
         own = part.word("own", Own, Own.ALWAYS)
-        if own not in _LINK_OWN:
-            problems.unfit(part.node("own") or spot, f'"{own}"', f"{listed(_LINK_OWN)} for a link")
+        if own not in LINK_OWN:
+            problems.unfit(part.node("own") or spot, f'"{own}"', f"{listed(LINK_OWN)} for a link")
         on_missing = part.word("on_missing", OnMissing, OnMissing.FETCH)
         value = self._link_value(name, part)
         spec = self._link_spec(name, spot, part, target)
@@ -150,7 +151,7 @@ class Lines:
     def _check_name(self, name: str, spot: Scalar) -> None:
         if name in self.world.crm.reserved:
             self.world.problems.unfit(spot, f'"{name}", which the CRM keeps for itself', "another name")
-        elif not _NAME.fullmatch(name):
+        elif not NAME.fullmatch(name):
             self.world.problems.unfit(spot, f'"{name}"', "a name like whopPlanId, of letters and digits")
 
     def _one_source(self, name: str, spot: Scalar, part: Part, own: Own) -> str | None:
@@ -172,7 +173,7 @@ class Lines:
         problems = self.world.problems
         if part.text("stamp") not in {None, "written_at"}:
             problems.unknown(part.spot("stamp"), part.text("stamp") or "", "written_at", ["written_at"])
-        for key in ("own", "on_null", "unique", "options"):
+        for key in NOT_BESIDE_STAMP:
             if key in part:
                 problems.unfit(part.spot(key), f"{key}: beside stamp:", "it beside from:, text: or value:")
         if type_ is None:

@@ -27,7 +27,7 @@ _PARENT: Final = "membership"
 
 NOTE_KEYS: Final = ("name", "on", "only", "once_per", "to", "title", "text")
 TASK_KEYS: Final = (*NOTE_KEYS, "due", "assignee", "done_on")
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 _PERIOD: Final = re.compile(r"(\d{1,4}) (hour|day|week)s?")
 _HOURS: Final = {"hour": 1, "day": 24, "week": 168}
 _EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
@@ -141,7 +141,7 @@ class _Entry:
         text, node = self._part.text("name"), self._part.node("name")
         if text is None or node is None:
             return f"{self._kind} {'+'.join(sorted(name for _, name in on))} per {once_per}"[:100]
-        if not _NAME.fullmatch(text):
+        if not NAME.fullmatch(text):
             self._problems.unfit(node, shown(node), "a name like payment_failed, of small letters and digits")
         return text
 

@@ -12,12 +12,14 @@ from connector.mapping_files.problems import Problems
 from connector.mapping_files.reading import Part, missing, part_of
 from connector.mapping_files.world import World
 
-_OBJECT_NAME: Final = re.compile(r"[a-z][a-zA-Z0-9]{0,62}")
-_KEYS: Final = {
+OBJECT_NAME: Final = re.compile(r"[a-z][a-zA-Z0-9]{0,62}")
+KEYS: Final = {
     **dict.fromkeys(("version", "source", "target", "objects", "match", "fields", "links", "choices"), ""),
     **dict.fromkeys(("when_deleted_in_crm", "when_gone", "limits", "title", "tests", "notes", "tasks"), ""),
 }
-_OBJECT_KEYS: Final = dict.fromkeys(("name", "plural", "label", "label_plural", "icon", "description"), "")
+SOURCE_KEYS: Final = dict.fromkeys(("kind", "only"), "")
+TARGET_KEYS: Final = dict.fromkeys(("object", "create", "update"), "")
+OBJECT_KEYS: Final = dict.fromkeys(("name", "plural", "label", "label_plural", "icon", "description"), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,12 @@ class Outline:
 
 def outline(node: Node, world: World) -> Outline | None:
     """Read the frame; None where the file is not even a table of keys."""
-    root = part_of(node, world.problems, "a mapping", _KEYS)
+    root = part_of(node, world.problems, "a mapping", KEYS)
     if root is None:
         return None
     _check_version(root, world.problems)
-    source = _required(root, "source", {"kind": "", "only": ""}, world.problems)
-    target = _required(root, "target", {"object": "", "create": "", "update": ""}, world.problems)
+    source = _required(root, "source", SOURCE_KEYS, world.problems)
+    target = _required(root, "target", TARGET_KEYS, world.problems)
     kind = _required_text(source, "source", "kind", world.problems)
     if source is not None and kind is not None and kind not in world.source.kinds:
         among = world.source.kinds
@@ -83,7 +85,7 @@ def declare_objects(one: Outline, world: World) -> None:
     if not items:
         world.problems.unfit(node, shown(node), "a list of objects, each with name, plural and label")
     for item in items:
-        part = part_of(item, world.problems, "an object", _OBJECT_KEYS)
+        part = part_of(item, world.problems, "an object", OBJECT_KEYS)
         spec = _object(part, world) if part is not None else None
         if part is None or spec is None:
             continue
@@ -95,7 +97,7 @@ def declare_objects(one: Outline, world: World) -> None:
 
 
 def _object(part: Part, world: World) -> ObjectSpec | None:
-    texts = {key: part.text(key) or "" for key in _OBJECT_KEYS}
+    texts = {key: part.text(key) or "" for key in OBJECT_KEYS}
     for key in ("name", "plural", "label", "label_plural"):
         if key not in part:
             missing(world.problems, part, "an object", key)
@@ -104,7 +106,7 @@ def _object(part: Part, world: World) -> ObjectSpec | None:
         node = part.node(key)
         if node is not None and texts[key] in {*world.crm.objects, *world.crm.reserved}:
             world.problems.unfit(node, f'"{texts[key]}", which the CRM has itself', "another name")
-        elif node is not None and texts[key] and not _OBJECT_NAME.fullmatch(texts[key]):
+        elif node is not None and texts[key] and not OBJECT_NAME.fullmatch(texts[key]):
             world.problems.unfit(node, f'"{texts[key]}"', "a name like whopProduct, of letters and digits")
     if name and name == plural:
         world.problems.unfit(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connector.core.mapping import map_record
+from connector.core.mapping import FieldRule, LinkRule, map_record
 from connector.core.mapping import shown as shown_value
 from connector.core.records import UNKNOWN, MappedRecord, Ref, SourceRecord
 from connector.errors import MappingError
@@ -16,8 +16,35 @@ from connector.mapping_files.nodes import Node, Scalar, Sequence, Table, plain, 
 from connector.mapping_files.reading import Part, missing, part_of, texts_of
 from connector.mapping_files.world import type_at
 
-_KEYS: Final = dict.fromkeys(("name", "given", "expect", "unwritten", "fails"), "")
-_FILTERED: Final = "filtered"
+KEYS: Final = dict.fromkeys(("name", "given", "expect", "unwritten", "fails"), "")
+FILTERED: Final = "filtered"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a test found otherwise. ``line``: of the rule in the file; 0 where it is about the whole record.
+
+    ``rule`` says in the file's words where the field comes from.
+    """
+
+    field: str
+    expected: str
+    found: str
+    line: int = 0
+    rule: str = ""
+
+    def __str__(self) -> str:
+        about = f"{self.field}: " if self.field else ""
+        return f"{about}expected {self.expected}, found {self.found}"
+
+    def lines(self) -> tuple[str, ...]:
+        """The same below each other, so that what differs is seen."""
+        where = f"  (line {self.line}, from {self.rule})" if self.line else ""
+        return (
+            f"{self.field or 'the record'}{where}",
+            f"  - expected {self.expected}",
+            f"  + found    {self.found}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +56,11 @@ class TestResult:
     file: str
     line: int
     name: str
-    differences: tuple[str, ...]
+    differences: tuple[Difference, ...]
 
     @property
     def passed(self) -> bool:
+        """Whether all was as expected."""
         return not self.differences
 
     def __str__(self) -> str:
@@ -48,45 +76,44 @@ def run_tests(mapping: FileMapping) -> list[TestResult]:
     ]
 
 
-def _differences(test: MappingTest, mapping: FileMapping) -> Iterator[str]:
+def _differences(test: MappingTest, mapping: FileMapping) -> Iterator[Difference]:
     ref = Ref(mapping.source, mapping.kind, str(test.given.get("id") or "test"))
     updated_at = test.given.get("updated_at")
     try:
         mapped = map_record(SourceRecord(ref, test.given, updated_at), mapping)
     except MappingError as error:
         if test.fails != error.field:
-            yield (
-                f"expected no failure, found: {error}"
-                if test.fails is None
-                else (f"expected {test.fails} to fail, found: {error}")
-            )
+            wanted = "no failure" if test.fails is None else f"{test.fails} to fail"
+            yield Difference("", wanted, f"a failure: {error}")
         return
     if test.fails is not None:
-        yield f"expected {test.fails} to fail, found no failure"
+        yield Difference("", f"{test.fails} to fail", "no failure")
     elif mapped is None or test.filtered:
-        if (mapped is None) != test.filtered:
-            words = (
-                ("to be filtered out", "that it passes")
-                if test.filtered
-                else ("that it passes", "it filtered out")
-            )
-            yield f"expected {words[0]}, found {words[1]}"
+        if test.filtered and mapped is not None:
+            yield Difference("", "that it is filtered out", "that it passes")
+        elif not test.filtered:
+            yield Difference("", "that it passes", "it filtered out")
     else:
-        yield from _value_differences(test, mapped, mapping.labels)
+        yield from _value_differences(test, mapped, mapping)
 
 
-def _value_differences(
-    test: MappingTest, mapped: MappedRecord, labels: Mapping[str, Mapping[str, str]]
-) -> Iterator[str]:
+def _value_differences(test: MappingTest, mapped: MappedRecord, mapping: FileMapping) -> Iterator[Difference]:
     found = {**mapped.values, **{name: ref.id if ref else None for name, ref in mapped.parents}}
+    rules: dict[str, FieldRule | LinkRule] = {rule.spec.name: rule for rule in mapping.fields}
+    rules |= {rule.spec.name: rule for rule in mapping.links}
+
+    def difference(name: str, expected: str) -> Difference:
+        rule = rules.get(name)
+        words = _said(found.get(name, UNKNOWN), mapping.labels.get(name, {}))
+        return Difference(name, expected, words, rule.line if rule else 0, rule.source if rule else "")
+
     for name, expected in test.expect.items():
         actual = found.get(name, UNKNOWN)
         if actual is UNKNOWN or actual != expected:
-            said = labels.get(name, {})
-            yield f"{name}: expected {_said(expected, said)}, found {_said(actual, said)}"
+            yield difference(name, _said(expected, mapping.labels.get(name, {})))
     for name in test.unwritten:
         if name in found:
-            yield f"{name}: expected nothing written, found {_said(found[name], labels.get(name, {}))}"
+            yield difference(name, "nothing written")
 
 
 def _said(value: Any, labels: Mapping[str, str]) -> str:
@@ -113,7 +140,7 @@ def read_tests(root: Part, lines: Lines) -> tuple[MappingTest, ...]:
 
 def _read_test(node: Node, lines: Lines) -> MappingTest | None:
     problems = lines.world.problems
-    part = part_of(node, problems, "a test", _KEYS)
+    part = part_of(node, problems, "a test", KEYS)
     if part is None:
         return None
     for key in ("name", "given"):
@@ -125,7 +152,7 @@ def _read_test(node: Node, lines: Lines) -> MappingTest | None:
     if given is not None:
         _check_given(given.table, "", lines)
     expected = part.node("expect")
-    filtered = isinstance(expected, Scalar) and expected.text == _FILTERED
+    filtered = isinstance(expected, Scalar) and expected.text == FILTERED
     expect = part.part("expect", "expect") if expected is not None and not filtered else None
     return MappingTest(
         name=name or "",
@@ -143,7 +170,7 @@ def _check_given(table: Table, before: str, lines: Lines) -> None:
     paths = lines.world.source.kinds[lines.kind]
     for name, (spot, node) in table.entries.items():
         path = f"{before}{name}"
-        if type_at(path, paths) is None:
+        if type_at(path, paths) is None or ("." in name and not _is_money_part(before, paths)):
             if not _is_money_part(before, paths):
                 lines.world.problems.unknown(
                     spot, path, f"a field of the {lines.world.source.source} {lines.kind}", paths

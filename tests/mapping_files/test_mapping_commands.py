@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -34,3 +35,92 @@ def test_a_function_that_is_none_is_told(name):
 
     assert told.exit_code == 2
     assert f'no function is called "{name}"' in told.output
+
+
+FILE = """\
+version: 1
+source: {kind: membership}
+target: {object: opportunity}
+fields:
+  name: {from: product.title}
+  stage: {from: status, choices: {active: Customer, trialing: New, otherwise: keep}}
+tests:
+  - {name: a name, given: {product: {title: Gold}}, expect: {name: Gold}}
+  - name: a stage
+    given: {status: active}
+    expect: {name: Silver, stage: New}
+  - {name: a draft, given: {status: drafted}, expect: filtered}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "m.yaml").write_text(FILE, encoding="utf-8")
+    return str(tmp_path)
+
+
+def test_the_tests_of_the_shipped_files_pass():
+    told = run("test")
+
+    assert told.exit_code == 0
+    assert "ok     membership.yaml:109: a paying membership" in told.output.splitlines()
+    assert "11 of 11 tests in the files passed." in told.output
+
+
+def test_the_tests_of_one_file_are_run_by_its_name():
+    told = run("test", "product", "member.yaml")
+
+    assert {line.split(":")[0] for line in told.output.splitlines()[:-1]} == {
+        "ok     product.yaml",
+        "ok     member.yaml",
+    }
+    assert run("test", "produkt").exit_code == 2
+
+
+def test_what_differs_is_shown_below_the_test_with_the_line_of_the_rule(folder):
+    told = run("test", MAPPINGS_DIR=folder)
+
+    assert told.exit_code == 1
+    assert told.output.splitlines() == [
+        "ok     m.yaml:8: a name",
+        "FAILED m.yaml:9: a stage",
+        "       name  (line 5, from product.title)",
+        "         - expected 'Silver'",
+        "         + found    nothing written",
+        "       stage  (line 6, from status)",
+        "         - expected 'New'",
+        "         + found    'Customer'",
+        "FAILED m.yaml:12: a draft",
+        "       the record",
+        "         - expected that it is filtered out",
+        "         + found    that it passes",
+        "1 of 3 tests in the files passed.",
+    ]
+
+
+def test_the_same_can_be_had_as_data(folder):
+    told = json.loads(run("test", "--json", MAPPINGS_DIR=folder).output)["tests"]
+
+    assert [one["passed"] for one in told] == [True, False, False]
+    assert told[1]["differences"][1] == {
+        "field": "stage",
+        "expected": "'New'",
+        "found": "'Customer'",
+        "line": 6,
+        "rule": "status",
+    }
+
+
+def test_advice_is_shown_and_fails_nothing(tmp_path):
+    (tmp_path / "m.yaml").write_text(FILE.partition("tests:")[0], encoding="utf-8")
+
+    told = run("check", MAPPINGS_DIR=str(tmp_path))
+
+    assert told.exit_code == 0
+    assert "ADVICE m.yaml:6:34: found choices without past_due, " in told.output
+
+
+def test_the_schema_is_printed_as_it_is_shipped():
+    shipped = (Path(__file__).parents[2] / "mappings" / "mapping.schema.json").read_text(encoding="utf-8")
+
+    assert json.loads(run("schema").output) == json.loads(shipped)

@@ -49,7 +49,7 @@ def test_the_page_names_every_type(type_):
 def test_the_page_names_every_key():
     from connector.mapping_files import lines, notes, outline  # noqa: PLC0415 - their keys are no public words
 
-    keys = {*notes.NOTE_KEYS, *notes.TASK_KEYS, *lines._FIELD_KEYS, *lines._LINK_KEYS, *outline._OBJECT_KEYS}
-    keys |= {key for key, why in outline._KEYS.items() if not why} - {"source", "target"}
+    keys = {*notes.NOTE_KEYS, *notes.TASK_KEYS, *lines.FIELD_KEYS, *lines.LINK_KEYS, *outline.OBJECT_KEYS}
+    keys |= {key for key, why in outline.KEYS.items() if not why} - {"source", "target"}
 
     assert [key for key in sorted(keys) if f"`{key}`" not in TEXT] == []

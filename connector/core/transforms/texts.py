@@ -114,13 +114,19 @@ def _read_lookup(value: Any) -> _Lookup:
 def _read_table(value: Any) -> Mapping[str, str]:
     if not isinstance(value, dict) or not value:
         raise ValueProblem("a table of texts, like {US: United States}", value)
-    return MappingProxyType({as_text(key): as_text(item) for key, item in value.items()})
+    return MappingProxyType({as_text(key): _plain(item) for key, item in value.items()})
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        raise ValueProblem("a text, a number, true or false", value)
+    return as_text(value)
 
 
 def _read_replacements(value: Any) -> Mapping[str, str]:
     if not isinstance(value, dict) or not value or not all(isinstance(key, str) and key for key in value):
         raise ValueProblem('a table of texts, like {"_": " "}', value)
-    return MappingProxyType({key: "" if new is None else as_text(new) for key, new in value.items()})
+    return MappingProxyType({key: "" if new is None else _plain(new) for key, new in value.items()})
 
 
 _PLAIN_SCHEMA: Final = {"type": ["string", "number", "boolean"]}
