@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -42,9 +43,7 @@ class Mailer:
                     server.login(self.username, self.password)
                 server.send_message(message, self.sender, list(recipients))
         except (smtplib.SMTPException, OSError) as error:
-            code = getattr(error, "smtp_code", "")
-            told = f"The mail server did not take the e-mail ({type(error).__name__} {code}".rstrip() + ")."
-            raise TryLaterError(told, code="smtp") from None
+            raise TryLaterError(_told(error), code="smtp") from None
 
     def _connected(self) -> smtplib.SMTP:
         if self.security == "tls":
@@ -63,3 +62,25 @@ class Mailer:
         if self.ca_file:
             context.load_verify_locations(self.ca_file)
         return context
+
+
+_IN_WORDS: Sequence[tuple[type[Exception], str]] = (
+    (smtplib.SMTPAuthenticationError, "does not take the name or the password that it was given"),
+    (smtplib.SMTPNotSupportedError, "cannot encrypt the connection, or asks for no sign-in"),
+    (smtplib.SMTPRecipientsRefused, "knows none of the recipients"),
+    (smtplib.SMTPSenderRefused, "does not let us send under the address that we use"),
+    (smtplib.SMTPResponseException, "did not take the e-mail"),
+    (smtplib.SMTPException, "broke off before it had taken the e-mail"),
+    (socket.gaierror, "is not found under its name"),
+    (TimeoutError, "does not answer"),
+    (ssl.SSLError, "speaks another kind of encryption than it is set to"),
+    (OSError, "cannot be reached"),
+)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"The certificate of the mail server is not to be trusted: {error.verify_message}."
+    told = next(words for kind, words in _IN_WORDS if isinstance(error, kind))
+    code = getattr(error, "smtp_code", "")
+    return f"The mail server {told}{f' ({code})' if code else ''}."
