@@ -341,6 +341,48 @@ def test_a_page_without_any_address_is_not_believed_before_asking() -> None:
     assert all("email" not in item.fields for item in next(pages).items)
 
 
+def many_pages(number: int, **changed: Any) -> list[dict[str, Any]]:
+    item = a("member", "ada", **changed)
+    return [a_page([item], f"c{place}", more=place < number) for place in range(1, number + 1)]
+
+
+def test_where_nobody_has_a_phone_number_a_few_questions_prove_many_pages() -> None:
+    session = Recorded().on("/members", *many_pages(45, phone_number=None))
+
+    pages = list(reader(session).pages("member", None))
+
+    assert len(pages) == 45
+    assert [page.cursor for page in pages] == [f"c{place}" for place in range(1, 46)]
+    assert all(page.items[0].fields["phone_number"] is None for page in pages)
+    assert len(session.params_of("/permissions")) == 1 + 3
+
+
+def test_no_page_that_waits_for_its_proof_is_taken_for_empty() -> None:
+    without = granted(*(one for one in PERMISSIONS if one != "member:phone:read"))
+    session = Recorded().on("/members", *many_pages(45, phone_number=None))
+    session.on("/permissions", ALL_GRANTED, without)
+
+    pages = list(reader(session).pages("member", None))
+
+    assert all("phone_number" not in page.items[0].fields for page in pages)
+
+
+def test_a_pass_that_goes_on_is_proven_at_its_end() -> None:
+    session = Recorded().on("/members", *many_pages(3))
+
+    list(reader(session).pages("member", "c0"))
+
+    assert [path for path, _ in session.asked] == [*["/members"] * 3, "/permissions"]
+
+
+def test_a_pass_that_goes_on_without_a_permission_takes_nothing_for_empty() -> None:
+    session = lacking("member:phone:read").on("/members", *many_pages(3, phone_number=None))
+
+    pages = list(reader(session).pages("member", "c0"))
+
+    assert all("phone_number" not in page.items[0].fields for page in pages)
+
+
 def test_new_words_are_kept_and_told_once() -> None:
     words = NewWords()
     odd = [a("membership", stem, status="frozen") for stem in ("ada-monthly", "max-monthly")]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from connector.errors import ReconnectError
 
 from . import client, refusals
 from .answers import unlike_whop
+from .paging import Listed
 from .scopes import BY_FIELD, BY_KIND
 
 PERMISSIONS: Final = tuple(
     dict.fromkeys([*BY_KIND.values(), *(one for of in BY_FIELD.values() for one in of.values())])
 )
 """What a credential needs for all kinds to be read whole."""
+
+
+_PROVEN_AT_ONCE: Final = 20
+"""Pages, as many as are taken together later on anyway."""
 
 
 class Grants:
@@ -63,6 +68,27 @@ class Grants:
         """
         self._known = None
         return self.withheld(kind, company)
+
+    def proven(
+        self, kind: str, company: str, listed: Iterable[Listed], *, goes_on: bool
+    ) -> Iterator[tuple[Listed, frozenset[str]]]:
+        """The pages of a pass, each with the fields that could not be read in it.
+
+        A page that looks as if a permission were missing waits, with those after it, until that was asked
+        after all of them: at a company where nobody gives a phone number every page looks so. A pass that
+        goes on takes for granted that all may be read, since what may not would show.
+        """
+        withheld = frozenset[str]() if goes_on else self.withheld(kind, company)
+        waiting: list[Listed] = []
+        for page in listed:
+            waiting.append(page)
+            in_doubt = len(waiting) > 1 or looks_withheld(kind, page.items, withheld)
+            if page.last or len(waiting) == _PROVEN_AT_ONCE:
+                withheld = self.still_withheld(kind, company)
+            elif in_doubt:
+                continue
+            yield from ((one, withheld) for one in waiting)
+            waiting = []
 
 
 def looks_withheld(kind: str, items: Sequence[object], withheld: frozenset[str]) -> bool:

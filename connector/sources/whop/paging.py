@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
 from connector.errors import RefusedError, TryLaterError
 
+from . import client
 from .answers import unlike_whop
 from .catalogue import CATALOGUE
 
 _PATHS: Final = {kind: f"/{kind}s" for kind in CATALOGUE.order}
+
+
+class Listed(NamedTuple):
+    """A page of a list as it came."""
+
+    items: list[Any]
+    cursor: str | None
+    last: bool
+
+
+def walk(session: client.Session, path: str, params: client.Params, cursor: str | None) -> Iterator[Listed]:
+    """Page after page from the cursor on. Raises TryLaterError for a cursor that came before."""
+    seen, last = {cursor}, False
+    while not last:
+        body = client.get(session, path, params if cursor is None else {**params, "after": cursor})
+        items, cursor, last = parts(path, body)
+        if not last and (cursor is None or cursor in seen):
+            raise astray(path)
+        seen.add(cursor)
+        yield Listed(items, cursor, last)
 
 
 def path_of(kind: str) -> str:

@@ -17,9 +17,9 @@ from connector.ports import SourceAccount
 from . import client, recents, refusals, taking
 from .answers import unlike_whop
 from .behind import behind
-from .granted import PERMISSIONS, Grants, looks_withheld
+from .granted import PERMISSIONS, Grants
 from .normalise import SOURCE, is_id
-from .paging import astray, parts, path_of
+from .paging import parts, path_of, walk
 from .payloads import heard
 from .remembered import Remembered
 from .shapes import bad_value
@@ -79,25 +79,17 @@ class WhopReader:
         The last page has a cursor too, whose next page is empty. Raises TryLaterError, ReconnectError,
         RefusedError (code ``source_cursor`` where the cursor is not one of Whop's any more).
         """
-        path, company = path_of(kind), self._company()
-        withheld = self._grants.withheld(kind, company)
+        company = self._company()
         params: client.Params = {
             "account_id": company,
             "first": self._page_size,
             "order": "created_at",
             "direction": "asc",
         }
-        seen = {cursor}
-        last = False
-        while not last:
-            body = client.get(self._session, path, params if cursor is None else {**params, "after": cursor})
-            items, cursor, last = parts(path, body)
-            if not last and (cursor is None or cursor in seen):
-                raise astray(path)
-            seen.add(cursor)
-            if last or looks_withheld(kind, items, withheld):
-                withheld = self._grants.still_withheld(kind, company)
-            yield Page(tuple(taking.page(kind, items, company, withheld, self._new_words)), cursor, last)
+        listed = walk(self._session, path_of(kind), params, cursor)
+        for page, withheld in self._grants.proven(kind, company, listed, goes_on=cursor is not None):
+            items = taking.page(kind, page.items, company, withheld, self._new_words)
+            yield Page(tuple(items), page.cursor, page.last)
 
     def recents(self, kind: str) -> tuple[str, ...]:
         """The ways in which Whop lists what moved lately; none: all of the kind must be read."""
