@@ -8,8 +8,9 @@ import click
 
 from connector import logs
 from connector.cli import base, chaos
-from connector.cli.bench import actions, crm, incremental, pages, source, sync, webhooks
+from connector.cli.bench import actions, crm, growth, incremental, pages, source, sync, webhooks
 from connector.cli.bench.pages import Work
+from connector.cli.bench.report import Report
 
 _ENTRIES = click.IntRange(5_000)  # with fewer, some pages would have nothing to show
 
@@ -19,17 +20,35 @@ def bench_group() -> None:
     """Measure, each figure beside its goal; exits 1 where a goal is missed."""
 
 
-@base.command("sync")
-@click.option("--members", default=10_000, show_default=True)
-@click.option("--memberships", default=10_000, show_default=True)
-@click.option("--many", default=100_000, show_default=True, help="Memberships of the memory part; 0: none.")
-def sync_command(members: int, memberships: int, many: int, *, as_json: bool) -> None:
-    """A full sync, the same again unchanged, and the workers' memory with many memberships.
+_SYNC_PARTS = ("speed", "growth")
 
-    Example: flask bench sync --many 0
+
+@base.command("sync")
+@click.option("--members", default=10_000, show_default=True, help="Of the part speed.")
+@click.option("--memberships", default=10_000, show_default=True, help="Of the part speed.")
+@click.option(
+    "--size",
+    "sizes",
+    type=click.IntRange(100),
+    multiple=True,
+    default=growth.SIZES,
+    show_default=True,
+    help="Memberships of the part growth; repeatable.",
+)
+@click.option("--only", type=click.Choice(_SYNC_PARTS), multiple=True, help="This part alone; repeatable.")
+def sync_command(
+    members: int, memberships: int, sizes: tuple[int, ...], only: tuple[str, ...], *, as_json: bool
+) -> None:
+    """A full sync, the same again unchanged; time and memory as the memberships become many.
+
+    Example: flask bench sync --only growth --size 10000 --size 30000
     """
     logs.configure("WARNING", "auto")
-    report = sync.bench(members, memberships, many)
+    report, wanted = Report("sync"), only or _SYNC_PARTS
+    if "speed" in wanted:
+        sync.measure(report, members, memberships)
+    if "growth" in wanted:
+        growth.measure(report, sizes)
     base.show(report.document(), report.lines(), as_json=as_json)
     if not report.met:
         sys.exit(base.FAILED)
@@ -96,7 +115,7 @@ def source_command(members: int, memberships: int, *, as_json: bool) -> None:
 @click.option("--members", type=click.IntRange(100), default=10_000, show_default=True)
 @click.option("--memberships", type=click.IntRange(100), default=10_000, show_default=True)
 def incremental_command(members: int, memberships: int, *, as_json: bool) -> None:
-    """What an hour without changes costs, and that one with changes finds them all.
+    """What an hour without changes costs, that one with changes finds them all, and what comparing costs.
 
     Example: flask bench incremental --members 1000 --memberships 1000
     """

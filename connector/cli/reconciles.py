@@ -81,6 +81,20 @@ def show(comparison: str, cause: str | None, limit: int, *, as_json: bool) -> No
     base.show(document(one) | {"differences": documents}, told, as_json=as_json)
 
 
+@base.command("cancel")
+@click.argument("comparison")
+def cancel(comparison: str, *, as_json: bool) -> None:
+    """End a comparison before it is through. What it had found until then stays.
+
+    Example: flask reconcile cancel 7b2e…
+    """
+    with base.parts() as parts:
+        one = _found(parts, comparison)
+        reconciling.cancel(parts.tools, one.workspace_id, one.id, who="Somebody on the machine")
+        one = _found(parts, comparison)
+    base.show(document(one), [line(one)], as_json=as_json)
+
+
 @base.command("repair")
 @click.argument("comparison")
 def repair(comparison: str, *, as_json: bool) -> None:
@@ -155,6 +169,6 @@ def difference_line(one: Kept) -> str:
     return f"{one.cause}  {one.kind} {one.source_id}  {one.title}{field}".rstrip()
 
 
-for command in (start, list_, show, repair, schedule):
+for command in (start, list_, show, cancel, repair, schedule):
     reconcile_group.add_command(command)
 COMMANDS = (reconcile_group,)

@@ -59,6 +59,7 @@ OF_WORKSPACE = frozenset(
         "webhook_secret_retired",
         "webhook_switched_on",
         "webhook_tested",
+        "reconcile_cancelled",
         "reconcile_planned",
         "reconcile_repaired",
         "reconcile_started",

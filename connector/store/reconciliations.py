@@ -127,6 +127,14 @@ def finish(
     save(session, one, owner=owner, lease_owner=None, lease_until=None, **ended)
 
 
+def end(session: Session, workspace_id: str, id_: str, now: datetime, why: dict[str, Any] | None) -> bool:
+    """Cancel one that is under way; False when it is not (any more). What it found until then stays."""
+    here = (reconciliation.c.id == id_, reconciliation.c.workspace_id == workspace_id)
+    over = {"status": "cancelled", "ended_at": now, "active_key": None, "error": why}
+    ended = update(reconciliation).where(*here, reconciliation.c.status.in_(ACTIVE))
+    return session.execute(ended.values(**over, lease_owner=None, lease_until=None)).rowcount == 1
+
+
 def mark_repaired(session: Session, workspace_id: str, id_: str, run_id: str) -> int:
     """Remember the sync that mends what was found."""
     here = (reconciliation.c.id == id_, reconciliation.c.workspace_id == workspace_id)

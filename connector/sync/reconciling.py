@@ -10,7 +10,8 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Final
 
-from connector.errors import RefusedError
+from connector.core.outcomes import as_json
+from connector.errors import ConnectorError, RefusedError
 from connector.store import connections, differences, reconcile_plans, reconciliations
 from connector.store.connections import Connection
 from connector.store.reconcile_plans import Plan
@@ -34,6 +35,24 @@ def start(tools: Tools, connection: Connection, *, why: str, correlation_id: str
         reconciliations.start(session, new)
     ring(tools, new.id)
     return new.id
+
+
+def cancel(tools: Tools, workspace_id: str, id_: str, *, who: str) -> None:
+    """End a comparison before it is through; a worker at it stops at its next save. What it found stays.
+
+    Raises RefusedError where there is none of this id, or it has ended already.
+    """
+    told = ConnectorError(
+        f"{who} cancelled it. What it had found until then is listed.",
+        code="cancelled",
+        remedy="Nothing to do.",
+    )
+    with tools.database.transaction() as session:
+        reconciliations.get(session, workspace_id, id_)
+        if not reconciliations.end(session, workspace_id, id_, tools.clock(), as_json(told)):
+            raise RefusedError(
+                "This comparison has ended already.", code="reconcile_over", remedy="Nothing to do."
+            )
 
 
 def repair(tools: Tools, workspace_id: str, id_: str, *, why: str, correlation_id: str) -> str:

@@ -171,6 +171,7 @@ WORDS = {
     "alerts_webhook_given": "Webhook for alerts entered",
     "alerts_webhook_removed": "Webhook for alerts taken away",
     "reconcile_started": "Comparison with Whop started",
+    "reconcile_cancelled": "Comparison with Whop cancelled",
     "reconcile_planned": "Comparisons planned otherwise",
     "reconcile_repaired": "Repair after a comparison started",
     "sync_started": "Sync started",

@@ -30,6 +30,7 @@ _STATUS: Final = {
     "running": Status("Running", "running", "info"),
     "done": Status("Done", "success", "ok"),
     "failed": Status("Failed", "failed", "bad"),
+    "cancelled": Status("Cancelled", "cancelled"),
 }
 CAUSES: Final = {
     "drift": Status("Changed in Twenty", "updated", "warn"),
@@ -128,6 +129,20 @@ def plan(id_: str) -> ResponseReturnValue:
     _record("reconcile_planned", one.id)
     shell.tell(f"Compared: {_EVERY[every].lower()}", present.company(one))
     return flask.redirect(url_for(".listing"), 303)
+
+
+@blueprint.post("/reconcile/<comparison_id>/cancel")
+def cancel(comparison_id: str) -> ResponseReturnValue:
+    """End it before it is through."""
+    one = _found(comparison_id)
+    try:
+        reconciling.cancel(shell.parts().tools, one.workspace_id, one.id, who=g.person.name)
+    except ConnectorError as error:
+        shell.tell_error(error)
+        return flask.redirect(url_for(".show", comparison_id=comparison_id), 303)
+    _record("reconcile_cancelled", one.connection_id)
+    shell.tell("Cancelled", "What it had found until then is listed.")
+    return flask.redirect(url_for(".show", comparison_id=comparison_id), 303)
 
 
 @blueprint.post("/reconcile/<comparison_id>/repair")

@@ -25,6 +25,10 @@ def test_an_unchanged_hour_is_measured() -> None:
     assert found["unchanged hour: records looked at"] >= 240
     assert found["unchanged hour: CRM writes"] == 0
     assert found["unchanged hour: Whop requests"] > 0
+    assert found["  of these GET /memberships"] == 2
+    assert found["comparison: in step"] == 100
+    assert found["comparison: records"] >= 240
+    assert found["comparison: CRM writes"] == 0
     assert found["an hour with changes: found"] == found["an hour with changes: changed on Whop"]
 
 

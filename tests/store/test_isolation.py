@@ -362,6 +362,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "acts.of_event": lambda s, w, a: acts.of_event(s, w, a.event_row),
     "acts.count": lambda s, w, _: acts.count(s, w),
     "reconciliations.get": lambda s, w, _: reconciliations.get(s, w, "comparison-of-a"),
+    "reconciliations.end": lambda s, w, _: reconciliations.end(s, w, "begun-comparison-of-a", NOW, None),
     "reconciliations.mark_repaired": lambda s, w, _: reconciliations.mark_repaired(
         s, w, "comparison-of-a", "run"
     ),
@@ -536,7 +537,7 @@ def a_plan(workspace_id: str) -> Plan:
 
 
 def add_comparison(session: Session, link_id: int) -> None:
-    """One that is over and found something, and when the next one is due."""
+    """One that is over and found something, the next one, and when the one after that is due."""
     new = NewReconciliation("comparison-of-a", "workspace-of-a", "connection-of-a", "of-a", "corr", NOW)
     one = reconciliations.start(session, new)
     leased = reconciliations.lease(session, one.id, owner="w", now=NOW, until=NOW + MINUTE)
@@ -544,6 +545,7 @@ def add_comparison(session: Session, link_id: int) -> None:
     differences.add(session, "workspace-of-a", one.number, [DIFFERENT])
     differences.mark_compared(session, "workspace-of-a", [link_id], one.number)
     reconciliations.finish(session, leased, owner="w", now=NOW)
+    reconciliations.start(session, replace(new, id="begun-comparison-of-a"))
     reconcile_plans.add(session, a_plan("workspace-of-a"))
 
 

@@ -189,6 +189,21 @@ def test_a_second_click_says_that_one_is_under_way(synced: Scene) -> None:
     assert refused.value.code == "reconcile_active"
 
 
+def test_a_cancelled_comparison_keeps_what_it_found_and_makes_room_for_another(synced: Scene) -> None:
+    id_ = started(synced)
+    assert synced.workspace is not None
+
+    reconciling.cancel(synced.tools, synced.workspace.id, id_, who="Ada")
+
+    one = found(synced, id_)
+    assert (one.status, one.active, one.lease_owner) == ("cancelled", False, None)
+    assert "Ada cancelled it" in (one.error or {})["message"]
+    assert compared(synced).status == "done"
+    with pytest.raises(RefusedError) as refused:
+        reconciling.cancel(synced.tools, synced.workspace.id, id_, who="Bob")
+    assert refused.value.code == "reconcile_over"
+
+
 def test_a_comparison_stands_beside_a_sync(synced: Scene) -> None:
     id_ = started(synced)
 
@@ -227,6 +242,26 @@ def test_a_worker_that_dies_costs_a_block_and_doubles_nothing(in_small_pages: Sc
     assert [(each.source_id, each.field) for each in told(synced, one)] == [
         (each.source_id, each.field) for each in told(synced, whole)
     ]
+
+
+def test_a_worker_at_a_comparison_that_is_cancelled_saves_nothing_more(in_small_pages: Scene) -> None:
+    scene, asked = in_small_pages, 0
+    id_ = started(scene)
+    before: Reconciliation | None = None
+
+    def ends() -> bool:  # asked after each block
+        nonlocal asked, before
+        asked, before = asked + 1, before or found(scene, id_)
+        if asked == 1:
+            reconciling.cancel(scene.tools, before.workspace_id, id_, who="Ada")
+        return False
+
+    reconcile_job.advance(replace(scene.tools, block_pages=1, ends=ends), id_, owner="worker")
+
+    one = found(scene, id_)
+    assert before is not None
+    assert before.counts
+    assert (one.status, one.counts, asked) == ("cancelled", before.counts, 1)
 
 
 class Dying:

@@ -112,6 +112,21 @@ def test_a_comparison_is_started_by_a_button(console: Desk) -> None:
     assert one.why.startswith("Manually by ")
 
 
+def test_a_comparison_is_cancelled_by_a_button_and_says_by_whom(console: Desk) -> None:
+    send(console.browser, f"/connections/{console.connection.id}/reconcile")
+    with console.door.parts.database.reading() as session:
+        (one,) = reconciliations.page(session, console.workspace.id).items
+    assert "Cancel" in console.page(f"/reconcile/{one.id}")
+
+    send(console.browser, f"/reconcile/{one.id}/cancel")
+
+    page = console.page(f"/reconcile/{one.id}")
+    assert "Cancelled before it was through" in page
+    assert "in step" not in page.split("What differs")[0].split("tiles")[0]
+    send(console.browser, f"/reconcile/{one.id}/cancel")
+    assert "has ended already" in console.page(f"/reconcile/{one.id}")
+
+
 def test_how_often_is_changed_by_a_form(console: Desk) -> None:
     send(console.browser, f"/connections/{console.connection.id}/reconcile/plan", every="168")
 

@@ -1,4 +1,5 @@
-"""``flask bench incremental``: an hour in which nothing changed, and one in which a few things did.
+"""``flask bench incremental``: an hour in which nothing changed, one in which a few things did, and a
+comparison of everything.
 
 Every process is real. What is counted is what the services counted: requests to Whop, writes to the CRM.
 Our own time is the CPU of the workers.
@@ -8,11 +9,13 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from connector import logs
 from connector.bootstrap import Parts
@@ -21,30 +24,53 @@ from connector.cli.bench import usage
 from connector.cli.bench.report import Report
 from connector.cli.stage import Size, Stage
 from connector.core.outcomes import Result, sum_of
-from connector.store import runs
+from connector.core.reconciling import share
+from connector.store import reconciliations, runs
 from connector.store.connections import Connection
+from connector.store.reconciliations import Reconciliation
 from connector.store.runs import Run
-from connector.sync import onboarding
+from connector.sync import onboarding, reconciling
+
+T = TypeVar("T")
 
 _PORTS = {"web": 0, "whop": 0, "twenty": 0}
 _WRITES = ("create", "update", "delete", "destroy", "restore")
-_MOST_REQUESTS, _MOST_SECONDS = 220, 30
+_MOST_REQUESTS, _MOST_SECONDS, _MOST_GROWTH = 220, 30, 50
 _CHANGED = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
-    """One incremental sync: how it ended, wall and CPU seconds, and what the services counted meanwhile."""
+class Cost:
+    """Wall and CPU seconds, and what the services counted meanwhile, by operation."""
 
-    run: Run
     seconds: float
     cpu: float
-    whop: int
-    writes: int
+    whop: Counter[str]
+    crm: Counter[str]
+
+    @property
+    def writes(self) -> int:
+        """Requests that change something in the CRM."""
+        return sum(number for name, number in self.crm.items() if name.startswith(_WRITES))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running installation, connected."""
+
+    parts: Parts
+    supervisor: processes.Supervisor
+    set_up: Stage
+    connection: Connection
+
+    @property
+    def workers(self) -> list[int]:
+        """Their process ids."""
+        return [pid for name, pid in self.supervisor.pids().items() if name.startswith("worker")]
 
 
 def bench(members: int, memberships: int) -> Report:
-    """Measure an unchanged hour, then one with changes that no webhook told."""
+    """Measure an unchanged hour, then one with changes that no webhook told, then a comparison."""
     report = Report("incremental")
     with _installation(Size(members, memberships, limits=False)) as (supervisor, set_up):
         stage.meanwhile(supervisor, partial(_measure, report, supervisor, set_up))
@@ -67,38 +93,78 @@ def _measure(report: Report, supervisor: processes.Supervisor, set_up: Stage) ->
     with stage.parts(set_up) as parts:
         _, connection = stage.connect(parts, set_up, "bench")
         _ended(parts, stage.start(parts, connection, "A bench"))
-        hour = partial(_hour, parts, supervisor, set_up, connection)
-        quiet = hour()
-        report.add("unchanged hour: records looked at", sum_of(quiet.run.counts), "records")
-        report.add("unchanged hour: Whop requests", quiet.whop, "requests", ("<=", _MOST_REQUESTS))
-        report.add("unchanged hour: CRM writes", quiet.writes, "requests", ("<=", 0))
-        report.add("unchanged hour: our own time", quiet.cpu, "s", ("<=", _MOST_SECONDS))
-        report.add("unchanged hour: from start to end", quiet.seconds, "s")
-        changed = _change(parts, set_up)
-        busy = hour()
-        found = sum_of(busy.run.counts, Result.UPDATED)
-        report.add("an hour with changes: changed on Whop", changed, "records")
-        report.add("an hour with changes: found", found, "records", (">=", changed))
-        report.add("an hour with changes: Whop requests", busy.whop, "requests")
-        verdict = stage.audit(parts, set_up, connection, stage.told(parts, busy.run))
-        report.add(
-            "afterwards: differences between both sides", len(verdict.differences), "fields", ("<=", 0)
-        )
+        site = Site(parts, supervisor, set_up, connection)
+        _measure_quiet(report, site)
+        _measure_busy(report, site)
+        _measure_comparison(report, site)
 
 
-def _hour(parts: Parts, supervisor: processes.Supervisor, set_up: Stage, connection: Connection) -> Hour:
-    pids = [pid for name, pid in supervisor.pids().items() if name.startswith("worker")]
-    before = _whop_requests(parts, set_up), _crm_writes(parts, set_up)
-    cpu, started = usage.cpu_seconds(pids), time.monotonic()
+def _measure_quiet(report: Report, site: Site) -> None:
+    run, cost = _measured(site, lambda: _hour(site))
+    report.add("unchanged hour: records looked at", sum_of(run.counts), "records")
+    report.add("unchanged hour: Whop requests", cost.whop.total(), "requests", ("<=", _MOST_REQUESTS))
+    for operation, number in cost.whop.most_common():
+        report.add(f"  of these {operation}", number, "requests")
+    report.add("unchanged hour: CRM writes", cost.writes, "requests", ("<=", 0))
+    report.add("unchanged hour: our own time", cost.cpu, "s", ("<=", _MOST_SECONDS))
+    report.add("unchanged hour: from start to end", cost.seconds, "s")
+
+
+def _measure_busy(report: Report, site: Site) -> None:
+    changed = _change(site.parts, site.set_up)
+    run, cost = _measured(site, lambda: _hour(site))
+    found = sum_of(run.counts, Result.UPDATED)
+    report.add("an hour with changes: changed on Whop", changed, "records")
+    report.add("an hour with changes: found", found, "records", (">=", changed))
+    report.add("an hour with changes: Whop requests", cost.whop.total(), "requests")
+    verdict = stage.audit(site.parts, site.set_up, site.connection, stage.told(site.parts, run))
+    report.add("afterwards: differences between both sides", len(verdict.differences), "fields", ("<=", 0))
+
+
+def _measure_comparison(report: Report, site: Site) -> None:
+    """Of every record with its CRM record as it is, by workers, as every night."""
+    before = usage.resident(site.workers)
+    one, cost = _measured(site, lambda: _comparison(site))
+    compared = sum(sum(of.values()) for of in one.counts.values())
+    in_step = 100 * (share(one.counts) or 0) if one.status == "done" else 0
+    report.add("comparison: records", compared, "records")
+    report.add("comparison: in step", in_step, "%", (">=", 100))
+    report.add("comparison: from start to end", cost.seconds, "s")
+    report.add("comparison: our own time", cost.cpu, "s")
+    report.add("comparison: Whop requests", cost.whop.total(), "requests")
+    report.add("comparison: CRM requests", cost.crm["total"], "requests")
+    report.add("comparison: CRM writes", cost.writes, "requests", ("<=", 0))
+    growth = usage.resident(site.workers) - before
+    report.add("comparison: growth of a worker's memory", growth, "MB", ("<=", _MOST_GROWTH))
+
+
+def _measured(site: Site, work: Callable[[], T]) -> tuple[T, Cost]:
+    pids, started = site.workers, time.monotonic()
+    cpu, whop, crm = usage.cpu_seconds(pids), _whop_requests(site), _crm_requests(site)
+    done = work()
+    seconds, spent = time.monotonic() - started, usage.cpu_seconds(pids) - cpu
+    return done, Cost(seconds, spent, _whop_requests(site) - whop, _crm_requests(site) - crm)
+
+
+def _hour(site: Site) -> Run:
+    parts, reference = site.parts, logs.new_correlation_id()
     run_id = onboarding.start_sync(
-        parts.tools, connection, "incremental", why="A bench", correlation_id=logs.new_correlation_id()
+        parts.tools, site.connection, "incremental", why="A bench", correlation_id=reference
     )
     with parts.database.reading() as session:
         run = runs.by_id(session, run_id)
-    run = _ended(parts, run)
-    seconds, spent = time.monotonic() - started, usage.cpu_seconds(pids) - cpu
-    after = _whop_requests(parts, set_up), _crm_writes(parts, set_up)
-    return Hour(run, seconds, spent, after[0] - before[0], after[1] - before[1])
+    return _ended(parts, run)
+
+
+def _comparison(site: Site) -> Reconciliation:
+    parts, reference = site.parts, logs.new_correlation_id()
+    id_ = reconciling.start(parts.tools, site.connection, why="A bench", correlation_id=reference)
+    while True:
+        with parts.database.reading() as session:
+            one = reconciliations.by_id(session, id_)
+        if not one.active:
+            return one
+        time.sleep(0.1)
 
 
 def _ended(parts: Parts, run: Run) -> Run:
@@ -122,12 +188,12 @@ def _change(parts: Parts, set_up: Stage) -> int:
     return len(chosen)
 
 
-def _whop_requests(parts: Parts, set_up: Stage) -> int:
-    counted = parts.door.session(set_up.address("whop")).request("GET", "/sandbox/stats").json()
-    return int(counted["requests"]["total"])
+def _whop_requests(site: Site) -> Counter[str]:
+    door = site.parts.door.session(site.set_up.address("whop"))
+    counted = door.request("GET", "/sandbox/stats").json()["requests"]
+    return Counter({name: number for name, number in counted.items() if name != "total"})
 
 
-def _crm_writes(parts: Parts, set_up: Stage) -> int:
-    session = stage.crm_session(parts, set_up)
-    counted: Mapping[str, int] = session.request("GET", "/sandbox/stats").json()["requests"]
-    return sum(number for name, number in counted.items() if name.startswith(_WRITES))
+def _crm_requests(site: Site) -> Counter[str]:
+    session = stage.crm_session(site.parts, site.set_up)
+    return Counter(session.request("GET", "/sandbox/stats").json()["requests"])

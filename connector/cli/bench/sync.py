@@ -41,20 +41,15 @@ class Measured:
     cpu: float
 
 
-def bench(members: int, memberships: int, many: int) -> Report:
-    """Measure ``members`` and ``memberships``, once fresh and once unchanged, then memory at ``many``."""
-    report = Report("sync")
-    with _installation(Size(members, memberships, limits=False)) as (supervisor, set_up):
-        work = partial(_measure_speed, report, supervisor, set_up, members + memberships)
-        small = stage.meanwhile(supervisor, work)
-    if small is not None and many:
-        with _installation(Size(members, many, limits=False)) as (supervisor, set_up):
-            stage.meanwhile(supervisor, partial(_measure_memory, report, supervisor, set_up, small))
-    return report
+def measure(report: Report, members: int, memberships: int) -> None:
+    """Measure ``members`` and ``memberships``, once fresh and once unchanged."""
+    with installation(Size(members, memberships, limits=False)) as (supervisor, set_up):
+        stage.meanwhile(supervisor, partial(_measured, report, supervisor, set_up, members + memberships))
 
 
 @contextmanager
-def _installation(size: Size) -> Iterator[tuple[processes.Supervisor, Stage]]:
+def installation(size: Size) -> Iterator[tuple[processes.Supervisor, Stage]]:
+    """All processes, and a second CRM for the minimal loop."""
     with ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         lock = stack.enter_context(processes.DataLock(data))
@@ -69,14 +64,13 @@ def _installation(size: Size) -> Iterator[tuple[processes.Supervisor, Stage]]:
         yield supervisor, set_up
 
 
-def _measure_speed(report: Report, supervisor: processes.Supervisor, set_up: Stage, records: int) -> float:
-    """Fill the report; the workers' memory afterwards, in MB."""
+def _measured(report: Report, supervisor: processes.Supervisor, set_up: Stage, records: int) -> None:
     with stage.parts(set_up) as parts:
         _, connection = stage.connect(parts, set_up, "bench")
         loop = _minimal(parts, set_up, connection)
         per_loop = loop["cpu_seconds"] / loop["records"]
         report.add("minimal loop: CPU per record", per_loop * 1000, "ms")
-        first = _run(parts, supervisor, connection)
+        first = run(parts, supervisor, connection)
         written = sum_of(first.run.counts, Result.CREATED)
         report.add("full sync: records", sum_of(first.run.counts), "records")
         report.add(
@@ -85,12 +79,11 @@ def _measure_speed(report: Report, supervisor: processes.Supervisor, set_up: Sta
         _per_record(report, "full sync: CPU per record written", first.cpu / written, per_loop, 4)
         _check(report, parts, set_up, connection, first.run)
         before = _crm_writes(parts, set_up)
-        second = _run(parts, supervisor, connection)
+        second = run(parts, supervisor, connection)
         report.add("unchanged sync: CRM writes", _crm_writes(parts, set_up) - before, "requests", ("<=", 0))
         report.add("unchanged sync: unchanged", sum_of(second.run.counts, Result.UNCHANGED), "records")
         read = sum_of(second.run.counts)
         _per_record(report, "unchanged sync: CPU per record", second.cpu / read, per_loop, 2)
-        return usage.resident(_workers(supervisor))
 
 
 def _per_record(report: Report, name: str, seconds: float, loop: float, goal: float) -> None:
@@ -104,30 +97,21 @@ def _check(report: Report, parts: Parts, set_up: Stage, connection: Connection, 
     report.add("full sync: differences between both sides", len(verdict.differences), "fields", ("<=", 0))
 
 
-def _measure_memory(report: Report, supervisor: processes.Supervisor, set_up: Stage, small: float) -> None:
-    with stage.parts(set_up) as parts:
-        _, connection = stage.connect(parts, set_up, "bench")
-        run = _run(parts, supervisor, connection)
-        large = usage.resident(_workers(supervisor))
-        report.add("many memberships: records", sum_of(run.run.counts), "records")
-        report.add("many memberships: records a second", sum_of(run.run.counts) / run.seconds, "records/s")
-        report.add("a worker's memory after the few", small, "MB")
-        report.add("a worker's memory: growth with the many", large - small, "MB", ("<=", 50))
-
-
-def _workers(supervisor: processes.Supervisor) -> list[int]:
+def workers(supervisor: processes.Supervisor) -> list[int]:
+    """Their process ids."""
     return [pid for name, pid in supervisor.pids().items() if name.startswith("worker")]
 
 
-def _run(parts: Parts, supervisor: processes.Supervisor, connection: Connection) -> Measured:
-    pids = _workers(supervisor)
+def run(parts: Parts, supervisor: processes.Supervisor, connection: Connection) -> Measured:
+    """A full sync from its start to its end."""
+    pids = workers(supervisor)
     cpu, started = usage.cpu_seconds(pids), time.monotonic()
-    run = stage.start(parts, connection, "A bench")
-    while run.active:
+    one = stage.start(parts, connection, "A bench")
+    while one.active:
         time.sleep(0.1)
         with parts.database.reading() as session:
-            run = runs.get(session, run.workspace_id, run.id)
-    return Measured(run, time.monotonic() - started, usage.cpu_seconds(pids) - cpu)
+            one = runs.get(session, one.workspace_id, one.id)
+    return Measured(one, time.monotonic() - started, usage.cpu_seconds(pids) - cpu)
 
 
 def _crm_writes(parts: Parts, set_up: Stage) -> int:

@@ -18,6 +18,20 @@ def resident(pids: Sequence[int]) -> float:
     return max(float(_ps(pid, "rss")) / 1024 for pid in pids)
 
 
+def most_resident(pids: Sequence[int]) -> float:
+    """The most that any of these processes has had resident so far, in MB; where the system does not keep
+    that, what it has now."""
+    return max(_peak(pid) for pid in pids)
+
+
+def _peak(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return resident([pid])
+    lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+
+
 def _cpu(pid: int) -> float:
     stat = Path(f"/proc/{pid}/stat")
     if not stat.exists():

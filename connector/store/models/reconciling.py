@@ -15,7 +15,7 @@ reconciliation = Table(
     Column("id", Id, nullable=False, unique=True),
     Column("workspace_id", Id, ForeignKey("workspace.id"), nullable=False),
     Column("connection_id", Id, ForeignKey("connection.id"), nullable=False),
-    #: queued, running, done or failed.
+    #: queued, running, done, failed or cancelled.
     Column("status", String(20), nullable=False),
     #: Why it started, in words.
     Column("why", Text, nullable=False),
