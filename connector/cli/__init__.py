@@ -22,6 +22,7 @@ from connector.cli.reviews import COMMANDS as REVIEWS
 from connector.cli.sandboxes import COMMANDS as SANDBOXES
 from connector.cli.services import COMMANDS as SERVICES
 from connector.cli.syncs import COMMANDS as SYNCS
+from connector.cli.undo import COMMANDS as UNDO
 from connector.cli.webhooks import COMMANDS as WEBHOOKS
 from connector.cli.workspaces import COMMANDS as WORKSPACES
 
@@ -43,6 +44,7 @@ def create_command_app() -> Flask:
         SANDBOXES,
         SERVICES,
         SYNCS,
+        UNDO,
         WEBHOOKS,
         WORKSPACES,
     ):

@@ -48,7 +48,7 @@ def start(connection: str, type_: str, *, dry_run: bool, wait: bool, as_json: bo
             id_ = rehearsing.start(parts.tools, found, Wanted(), **asked)
         else:
             id_ = onboarding.start_sync(parts.tools, found, type_, **asked)
-        run = _wait(parts, workspace_id, id_) if wait else _run(parts, workspace_id, id_)
+        run = wait_for(parts, workspace_id, id_) if wait else _run(parts, workspace_id, id_)
     base.show(document(run), [line(run)], as_json=as_json)
     if wait and run.status != "success":
         sys.exit(base.FAILED)
@@ -106,7 +106,8 @@ def _run(parts: Parts, workspace_id: str, id_: str) -> Run:
         return runs.get(session, workspace_id, id_)
 
 
-def _wait(parts: Parts, workspace_id: str, id_: str) -> Run:
+def wait_for(parts: Parts, workspace_id: str, id_: str) -> Run:
+    """The run, once it has nothing left to do."""
     while (run := _run(parts, workspace_id, id_)).active:
         time.sleep(0.3)
     return run

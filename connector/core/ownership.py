@@ -17,7 +17,7 @@ from connector.core.records import CrmRow, Values
 
 _KEPT: Final = object()
 _THERE: Final = object()
-_FURTHER: Final = "additionalEmails"
+FURTHER: Final = "additionalEmails"
 
 
 class Changes(NamedTuple):
@@ -113,7 +113,7 @@ def held(row: CrmRow, names: Iterable[str]) -> Values:
 
 def _whole(row: CrmRow, name: str) -> Any:
     value, further = row.values.get(name), row.further.get(name)
-    return {"primaryEmail": "", **(value or {}), _FURTHER: list(further)} if further else value
+    return {"primaryEmail": "", **(value or {}), FURTHER: list(further)} if further else value
 
 
 def _may_be_kept(value: Any) -> bool:
@@ -122,7 +122,7 @@ def _may_be_kept(value: Any) -> bool:
 
 def first_of(value: Any) -> Any:
     """The value that ``held`` told, without further addresses: as what we wrote is remembered."""
-    if not isinstance(value, dict) or _FURTHER not in value:
+    if not isinstance(value, dict) or FURTHER not in value:
         return value
     return {"primaryEmail": value["primaryEmail"]} if value["primaryEmail"] else None
 
@@ -159,4 +159,4 @@ def _is_filling(own: Own, standing: Standing) -> bool:
 
 def _emails(first: str, further: Sequence[str]) -> Values:
     others = [one for one in dict.fromkeys(further) if one != first]
-    return {"primaryEmail": first, _FURTHER: others} if others else {"primaryEmail": first}
+    return {"primaryEmail": first, FURTHER: others} if others else {"primaryEmail": first}

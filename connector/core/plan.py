@@ -50,6 +50,8 @@ class Reason(StrEnum):
     KEPT = "kept"
     REMOVED = "removed"
     PUT_BACK = "put_back"
+    UNMADE = "unmade"
+    TAKEN_BACK = "taken_back"
 
 
 class LinkState(StrEnum):

@@ -210,6 +210,15 @@ def causes(session: Session, workspace_id: str, run: int) -> list[Cause]:
     return sorted(listed, key=lambda cause: (-cause.count, cause.code))
 
 
+def reasons(session: Session, workspace_id: str, run: int) -> dict[str, int]:
+    """How many records of a run were settled for which reason."""
+    entry = sync_log_entry.c
+    query = select(entry.reason, func.count()).where(
+        entry.run == run, entry.workspace_id == workspace_id, entry.reason.is_not(None)
+    )
+    return {row[0]: row[1] for row in session.execute(query.group_by(entry.reason))}
+
+
 def _looked_to(leaf: Leaf[LogEntry], edge: int, place: Place) -> Leaf[LogEntry]:
     if place.after is not None:
         return Leaf(leaf.items, leaf.older, newer=edge)

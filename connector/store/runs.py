@@ -292,6 +292,14 @@ def get(session: Session, workspace_id: str, run_id: str) -> Run:
     return found
 
 
+def numbered(session: Session, workspace_id: str, number: int) -> Run:
+    """One run of the workspace by its number. Raises RefusedError when it has none of it."""
+    found = _one(session, and_(sync_run.c.number == number, sync_run.c.workspace_id == workspace_id))
+    if found is None:
+        raise RefusedError(f"There is no sync {number}.", code="no_run")
+    return found
+
+
 def by_id(session: Session, run_id: str) -> Run:
     """A run by its id alone: for jobs, whose arguments are ids."""
     found = _one(session, sync_run.c.id == run_id)

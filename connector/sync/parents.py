@@ -135,9 +135,16 @@ def _point(item: Item, rule: LinkRule, known: dict[Ref, Link]) -> None:
             _point_at(item, rule, ref, known.get(ref))
 
 
+def _is_there(item: Item, parent: Link) -> bool:
+    """Whether it has a CRM record to point at. What is held is compared with what was written, whatever
+    became of its parent since."""
+    held = item.link is not None and item.link.held_run is not None
+    return held or parent.state in (LinkState.LINKED, LinkState.FAILED)
+
+
 def _point_at(item: Item, rule: LinkRule, ref: Ref, parent: Link | None) -> None:
     name = rule.spec.name
-    if parent is not None and parent.crm_id and parent.state in (LinkState.LINKED, LinkState.FAILED):
+    if parent is not None and parent.crm_id and _is_there(item, parent):
         item.values[name] = parent.crm_id
     elif parent is not None and parent.state is LinkState.FAILED:
         error = ParentMissingError(f"{item.ref}: its {ref} failed, so {name} has nothing to point at.")

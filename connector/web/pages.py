@@ -25,6 +25,7 @@ from connector.web import (
     views_retry,
     views_review,
     views_runs,
+    views_undo,
 )
 
 blueprint = access.protect(Blueprint("pages", __name__))
@@ -48,6 +49,7 @@ def install(app: Flask) -> None:
         views_events,
         views_hooks,
         views_errors,
+        views_undo,
     )
     for module in (views_connections, views_crm, views_disconnect, *listed):
         app.register_blueprint(module.blueprint)

@@ -70,6 +70,8 @@ REASON: Final[Mapping[str, str]] = {
     "kept": "Left as it is in Twenty",
     "removed": "Done when the company was disconnected",
     "put_back": "Someone changed it in Twenty; put back",
+    "unmade": "The sync had made it: into the bin of Twenty",
+    "taken_back": "As it was before the sync",
 }
 WHY: Final[Mapping[str, str]] = {
     "several": "Fits more than one in Twenty",

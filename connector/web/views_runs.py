@@ -27,6 +27,7 @@ from connector.web import (
     progress,
     shell,
     standing,
+    undoing,
     views_log,
 )
 from connector.web.present import Status
@@ -75,7 +76,7 @@ def show(run_id: str) -> str:
         wanted = filters.entry_filter(run.number)
         leaf = logbook.entry_page(session, desk, wanted, filters.place(), views_log.PAGE)
         connection = connections.get(session, desk, run.connection_id)
-        changing = _live(session, run)
+        changing = _live(session, run) | undoing.about(session, run)
     return render_template(
         "pages/run.html",
         connection=connection,

@@ -20,6 +20,7 @@ from connector.core.plan import Choice, Decision
 from connector.core.reconciling import Cause, Difference
 from connector.core.records import Ref
 from connector.core.sales import Sale
+from connector.core.undoing import Past
 from connector.errors import ConnectorError, RecordError
 from connector.store import (
     acts,
@@ -35,6 +36,7 @@ from connector.store import (
     endings,
     eventbook,
     grants,
+    holds,
     hooks,
     inbox,
     intents,
@@ -44,6 +46,7 @@ from connector.store import (
     misses,
     notes,
     overview,
+    pasts,
     pending,
     previews,
     questions,
@@ -68,6 +71,7 @@ from connector.store.crm_grants import CrmGrant
 from connector.store.db import Database, Session
 from connector.store.differences import DifferenceFilter
 from connector.store.grants import Grant, Renewed
+from connector.store.holds import Hold
 from connector.store.hooks import HookSecret, Refused
 from connector.store.links import Claimed
 from connector.store.mappings import NewChange
@@ -116,6 +120,8 @@ class World:
     waiting: int
     decided: int
     intent: int
+    earlier: runs.Run
+    untold_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +224,21 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "intents.of_run": lambda s, w, a: intents.of_run(s, w, a.run_number),
     "intents.forget": lambda s, w, a: intents.forget(s, w, [a.intent]),
     "intents.forget_run": lambda s, w, a: intents.forget_run(s, w, a.run_number),
+    "holds.lefts": lambda s, w, a: holds.lefts(s, of_members(w, a), ["mber_1"]),
+    "holds.settle": lambda s, w, a: holds.settle(
+        s, w, "drain-1", [{"of_link": a.held_id, "held_run": a.run_number}]
+    ),
+    "holds.page": lambda s, w, _: holds.page(s, w),
+    "holds.count": lambda s, w, _: holds.count(s, w),
+    "holds.of_ids": lambda s, w, _: holds.of_ids(s, w, ["prod-of-a"]),
+    "holds.let_go": lambda s, w, a: holds.let_go(s, w, [Hold(a.untold_id, "", "", "", "", "", 0)]),
+    "pasts.of_run": lambda s, w, a: pasts.of_run(s, w, a.run_number, ("whop", "member", "person"), None, 10)[
+        0
+    ],
+    "pasts.later": lambda s, w, a: pasts.later(s, w, a.earlier, [PAST]),
+    "pasts.undos": lambda s, w, a: list(pasts.undos(s, w, "undone-connection")),
+    "runs.numbered": lambda s, w, a: runs.numbered(s, w, a.run_number),
+    "logbook.reasons": lambda s, w, a: logbook.reasons(s, w, a.run_number),
     "links.doubt": lambda s, w, _: links.doubt(s, w, "person"),
     "runs.get": lambda s, w, _: runs.get(s, w, "run-of-a"),
     "runs.pause_idle": lambda s, w, _: runs.pause_idle(s, w, "idle-connection"),
@@ -515,6 +536,7 @@ PAID = Sale(
 DIFFERENT = Difference(
     Ref("whop", "member", "mber-of-a"), "person", "of-a", Cause.DRIFT, "crm-of-a", "name-of-a", "x", "y"
 )
+PAST = Past(Ref("whop", "product", "prod-of-a"), "person", "of-a", 0)
 LEFT = NewNote("rule-of-a", "pay-of-a", "note", "note-of-a", 1)
 AT_ONCE: dict[str, Any] = {"owner": "x", "now": NOW, "until": NOW + MINUTE}
 VISITOR = Visitor("operator-1", "browser-1")
@@ -699,15 +721,12 @@ def workspace_a(database: Database) -> World:
     home = a_home(database, workspace=workspace, id="connection-of-a", **ACME)
     run = a_leased_run(database, home, id="run-of-a")
     link = claim(database, home, [REF])[REF]
+    kept = a_kept_row(link, crm_id="crm-of-a", memory={"company": (77, 7), "name-of-a": (1, 7)}, seen_run=7)
     with database.transaction() as session:
-        kept = a_kept_row(
-            link, crm_id="crm-of-a", memory={"company": (77, 7), "name-of-a": (1, 7)}, seen_run=7
-        )
         links.keep(session, home.claims, "run-1", [kept])
-        failure = an_outcome(
-            ref=Ref("whop", "member", "mber-of-a"), result=Result.FAILED, error=RecordError("No.")
-        )
-        runs.log(session, run, [an_outcome(title="of-a"), failure], NOW)
+        failure = {"ref": Ref("whop", "member", "mber-of-a"), "error": RecordError("No.")}
+        told = [an_outcome(title="of-a", reason="why-of-a"), an_outcome(**failure, result=Result.FAILED)]
+        runs.log(session, run, told, NOW)
         intent = intents.note(session, run, "member", "person", {"mber-of-a": [{}, {"n": "of-a"}, None, []]})
         for place in ("idle", "paused", "ended", "asking"):
             id_ = f"{place}-connection"
@@ -761,12 +780,12 @@ def workspace_a(database: Database) -> World:
             add(session)
         add_comparison(session, link.id or 0)
         add_files(session)
-        waiting, decided = add_reviews(session, home)
+        waiting, untold = add_reviews(session, home), add_undo(session, home, run)
     share_person(database, replace(home, connection_id="idle-connection"))
     assert link.id is not None
     assert held.id is not None
     assert event.id is not None
-    return World(home, run.number, link.id, held.id, event.id, waiting, decided, intent)
+    return World(home, run.number, link.id, held.id, event.id, *waiting, intent, run, untold)
 
 
 def add_clock(session: Session) -> None:
@@ -785,6 +804,21 @@ def add_files(session: Session) -> None:
     """A mapping file of its own, and the set that a run maps by."""
     mappings.add(session, "workspace-of-a", OWN_FILE, NOW)
     mappings.keep_set(session, "workspace-of-a", "v-of-a", {"member.yaml": "of-a"})
+
+
+def add_undo(session: Session, home: Home, of: runs.Run) -> int:
+    """A run that took another back, and a record that is held since."""
+    id_ = "undone-connection"
+    connections.add_or_revive(session, a_connection("workspace-of-a", id=id_, company_id="undone"))
+    new = a_new_run(home, connection_id=id_, id="undo-run-of-a", type="undo", checkpoint={"of": of.number})
+    runs.start(session, new)
+    done = runs.lease(session, new.id, owner="worker-3", now=NOW, until=NOW + MINUTE)
+    assert done is not None
+    runs.finish(session, done, owner="worker-3", status="success", now=NOW)
+    table = metadata.tables["link"]
+    mine = table.c.source_id == "prod-of-a"
+    session.execute(table.update().where(mine).values(held_run=done.number, crm_id="crm-prod-of-a"))
+    return int(session.execute(table.select().where(mine)).one().id)
 
 
 def add_untold(session: Session, run: runs.Run) -> None:

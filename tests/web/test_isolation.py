@@ -140,7 +140,10 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
     found = [a_person(**named), an_update(**named), a_failure(**{**named, "id_": "mber_9"})]
     over = desk.run(found, status="partial")
     going = desk.run([a_person("mber_2", **named)], status=None)
-    desk.linked("mber_7")
+    desk.linked("mber_7", "mem_1")
+    with opened.parts.database.transaction() as session:
+        held = metadata.tables["link"].update().where(metadata.tables["link"].c.source_id == "mem_1")
+        session.execute(held.values(held_run=over.number))
     review = a_review(opened, b, desk)
     with opened.parts.database.transaction() as session:
         hooks.add_secret(
@@ -195,6 +198,7 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         "record": "mem_1",
         **dict.fromkeys(("recipients", "told", "webhook"), ""),
         "hours": "8",
+        "all": "yes",
     }
 
 
@@ -335,6 +339,7 @@ WITH_IDS = [
     ("reconcile.download", "GET"),
     ("pages.overview", "GET"),
     ("runs.show", "GET"),
+    ("undo.held", "GET"),
 ]
 
 
