@@ -782,10 +782,8 @@ def workspace_a(database: Database) -> World:
         add_files(session)
         waiting, untold = add_reviews(session, home), add_undo(session, home, run)
     share_person(database, replace(home, connection_id="idle-connection"))
-    assert link.id is not None
-    assert held.id is not None
-    assert event.id is not None
-    return World(home, run.number, link.id, held.id, event.id, *waiting, intent, run, untold)
+    assert None not in (link.id, held.id, event.id)
+    return World(home, run.number, link.id or 0, held.id or 0, event.id or 0, *waiting, intent, run, untold)
 
 
 def add_clock(session: Session) -> None:
