@@ -75,7 +75,7 @@ def record(connection: str, kind: str, record_id: str, *, dry_run: bool, as_json
             id_ = rehearsing.start(parts.tools, found, Wanted(refs), **asked)
         else:
             id_ = steering.take_again(parts.tools, workspace_id, connection, refs, **asked)
-        run = _wait(parts, workspace_id, id_)
+        run = wait_for(parts, workspace_id, id_)
         with parts.database.reading() as session:
             told = runs.entries(session, workspace_id, run.number)
     lines = [line(run), *(shown for entry in told for shown in [entry_line(entry), *change_lines(entry)])]

@@ -83,15 +83,27 @@ def begin(tools: Tools, workspace_id: str, preview_id: str, *, why: str, correla
 
 
 def _place(of: Run) -> dict[str, Any]:
-    """Where a run begins that takes back another: it maps as that did."""
-    return {"of": of.number, "of_id": of.id, "maps": of.mapping_version}
+    """Where a run begins that takes back another."""
+    return {"of": of.number, "of_id": of.id}
 
 
 def _start(
     tools: Tools, of: Run, type_: str, checkpoint: dict[str, Any], why: str, correlation_id: str
 ) -> str:
+    """It maps as the run did that it is about. One that only shows goes on beside any sync."""
     id_, now = str(uuid.uuid4()), tools.clock()
-    new = NewRun(id_, of.workspace_id, of.connection_id, type_, why, correlation_id, now, checkpoint)
+    new = NewRun(
+        id_,
+        of.workspace_id,
+        of.connection_id,
+        type_,
+        why,
+        correlation_id,
+        now,
+        checkpoint,
+        alone=type_ == "undo",
+        mapping_version=of.mapping_version,
+    )
     with tools.database.transaction() as session:
         runs.start(session, new)
         started = runs.by_id(session, id_)
