@@ -5,7 +5,6 @@ The run's row is the truth. A job that dies leaves a lease that ends by itself; 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,17 +19,7 @@ from connector.store import connections, leases, links, runs, silence, workspace
 from connector.store.connections import Connection
 from connector.store.db import Session
 from connector.store.workspaces import Workspace
-from connector.sync import (
-    holding,
-    incremental,
-    leaving,
-    modelling,
-    previewing,
-    removing,
-    stages,
-    undoing,
-    waiting,
-)
+from connector.sync import holding, incremental, leaving, modelling, removing, waiting, working
 from connector.sync.heartbeat import heartbeat
 from connector.sync.mappings import Mapped
 from connector.sync.scope import Scope
@@ -53,25 +42,6 @@ LANES: dict[str, Lane] = {
     "undo": "incremental",
     "webhook": "webhook",
     "preview": "full",
-}
-
-
-def _needs_no_source(run: runs.Run) -> bool:
-    """Whether it takes back, or shows what that would be. It goes on while a connection's syncs are paused:
-    who undoes one that went wrong has stopped the others."""
-    return run.type == "undo" or undoing.is_of_run(run)
-
-
-def _undo(tools: Tools, scope: Scope, until: datetime) -> bool:
-    return undoing.work(tools, scope, until) if undoing.is_of_run(scope.run) else leaving.work(scope, until)
-
-
-_WORK: dict[str, Callable[[Tools, Scope, datetime], bool]] = {
-    "full": lambda *job: stages.mirror(*job) and removing.passed_all(job[1]) and removing.work(*job),
-    "incremental": lambda *job: incremental.work(*job) and removing.work(*job),
-    "repair": lambda *job: stages.repair(*job) and removing.work(*job),
-    "undo": _undo,
-    "preview": lambda *job: undoing.work(*job) if undoing.is_of_run(job[1].run) else previewing.work(*job),
 }
 
 
@@ -121,7 +91,7 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
     scope = None
     try:
         scope = open_scope(tools, run, owner)
-        ended = _WORK[run.type](tools, scope, until)
+        ended = working.WORK[run.type](tools, scope, until)
     except TryLaterError as error:
         _wait(tools, scope.run if scope else run, owner, error)
         return False
@@ -139,7 +109,7 @@ def _slice(tools: Tools, run: runs.Run, owner: str, until: datetime) -> bool:
         if (cap := scope.writer.learned()) and cap != scope.known_batch:
             workspaces.remember_batch(session, run.workspace_id, cap, tools.clock())
         if not ended:
-            paused = not _needs_no_source(run)
+            paused = not working.needs_no_source(run)
             paused = paused and connections.get(session, run.workspace_id, run.connection_id).paused
             status = "paused" if paused else "running"
             runs.release(session, scope.run, owner=owner, due_at=tools.clock(), status=status)
@@ -162,7 +132,7 @@ def open_scope(tools: Tools, run: runs.Run, owner: str, writer: Writer | None = 
     mapped = tools.mappings.of_run(run, workspace)
     workspace = replace(workspace, batch_cap=known)
     writer = writer or _open_writer(tools, run, workspace, mapped)
-    reader = leaving.UNREAD if _needs_no_source(run) else tools.open_reader(connection, lane)
+    reader = leaving.UNREAD if working.needs_no_source(run) else tools.open_reader(connection, lane)
     if run.mapping_version is None:
         run = _begin(tools, run, owner, mapped)
     return Scope(
