@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from threading import Event
 
@@ -22,6 +23,7 @@ from connector.sync import (
     hooking,
     keys,
     mirror,
+    pruning,
     reconcile_job,
     reconciling,
     replaying,
@@ -33,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 _STOP = Event()
+_PRUNING = timedelta(seconds=10)
 
 
 def stop() -> None:
@@ -50,7 +53,12 @@ def pause(seconds: float) -> None:
 def _parts() -> bootstrap.Parts:
     parts = bootstrap.from_environment(pause=pause)
     ends = _STOP.is_set
-    return replace(parts, tools=replace(parts.tools, ends=ends), acts=replace(parts.acts, ends=ends))
+    return replace(
+        parts,
+        tools=replace(parts.tools, ends=ends),
+        acts=replace(parts.acts, ends=ends),
+        janitor=replace(parts.janitor, ends=ends),
+    )
 
 
 def _owner() -> str:
@@ -80,6 +88,12 @@ def tidy() -> None:
     """Forget approvals and sign-ins that were begun and never came back, or waited too long for a choice."""
     connecting.tidy(_parts().desk)
     crm_access.tidy(_parts().crm_desk)
+
+
+def prune() -> None:
+    """Forget for a few seconds what is older than the settings say; what is left comes with the next."""
+    janitor = _parts().janitor
+    pruning.prune(janitor, janitor.clock() + _PRUNING)
 
 
 def sweep() -> None:

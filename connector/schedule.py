@@ -40,6 +40,7 @@ TICKS: Sequence[Tick] = (
     Tick("look_after_comparisons", "incremental", 20),
     Tick("look_after_webhooks", "incremental", 30),
     Tick("look_for_access", "incremental", 120),
+    Tick("prune", "full", 300),
 )
 
 

@@ -44,6 +44,7 @@ from connector.sync.connecting import Desk
 from connector.sync.crm_access import CrmDesk
 from connector.sync.hooking import HookDesk
 from connector.sync.onboarding import secret_binding
+from connector.sync.pruning import Janitor, Keeping
 from connector.sync.tools import Tools
 from connector.vault import Vault
 
@@ -71,6 +72,7 @@ class Parts:
     hooks: HookDesk
     alerts: AlertDesk
     acts: ActDesk
+    janitor: Janitor
 
     def check_crm_key(self, origin: str, key: str) -> CrmKey:
         """What a key opens at the server behind this address, and what it may not do of what is needed."""
@@ -153,7 +155,17 @@ def build(
     told = alerting.desk(settings, database, vault, door, clock)
     lower = (settings, database, redis, bell, budgets, vault, door)
     acts = acting.desk(tools, openers.acts, told)
-    return Parts(*lower, openers, tools, desk, crm_desk, hooks, told, acts)
+    return Parts(*lower, openers, tools, desk, crm_desk, hooks, told, acts, _janitor(settings, database))
+
+
+def _janitor(settings: Settings, database: Database) -> Janitor:
+    kept = (
+        settings.retention_undo_days,
+        settings.retention_log_days,
+        settings.retention_event_days,
+        settings.retention_audit_days,
+    )
+    return Janitor(database, clock, Keeping(*(timedelta(days=days) for days in kept)))
 
 
 def _every(settings: Settings) -> timedelta | None:

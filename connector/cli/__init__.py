@@ -17,6 +17,7 @@ from connector.cli.connections import COMMANDS as CONNECTIONS
 from connector.cli.demo import COMMANDS as DEMO
 from connector.cli.mappings import COMMANDS as MAPPINGS
 from connector.cli.operators import COMMANDS as OPERATORS
+from connector.cli.prune import COMMANDS as PRUNE
 from connector.cli.reconciles import COMMANDS as RECONCILES
 from connector.cli.reviews import COMMANDS as REVIEWS
 from connector.cli.sandboxes import COMMANDS as SANDBOXES
@@ -39,6 +40,7 @@ def create_command_app() -> Flask:
         DEMO,
         MAPPINGS,
         OPERATORS,
+        PRUNE,
         RECONCILES,
         REVIEWS,
         SANDBOXES,

@@ -60,6 +60,7 @@ WHOP = "Whop"
 SYNC = "Syncing"
 NETWORK = "Calls to other services"
 ALERTS = "Alerts by e-mail"
+KEEPING = "How long what is kept"
 RUNNING = "Running"
 
 
@@ -232,6 +233,29 @@ class Settings:
         kinds.text(),
         "The address that alerts come from. Left empty, it is connector@ and the host of PUBLIC_URL.",
         example="connector@example.com",
+    )
+    retention_undo_days: int = _setting(
+        KEEPING,
+        kinds.whole(1, 3650),
+        "How many days after its end a sync can be undone: for so long it is kept what Twenty held before.",
+        default="30",
+    )
+    retention_log_days: int = _setting(
+        KEEPING,
+        kinds.whole(1, 3650),
+        "How many days the sync log, reports of comparisons and what was sent in alerts are kept. The log of "
+        "a sync that can still be undone is kept however old it is.",
+        default="90",
+    )
+    retention_event_days: int = _setting(
+        KEEPING,
+        kinds.whole(7, 3650),
+        "How many days events are kept once they are through. One that waits, was parked, or has a note to "
+        "leave is kept however old it is.",
+        default="30",
+    )
+    retention_audit_days: int = _setting(
+        KEEPING, kinds.whole(1, 3650), "How many days the audit log is kept.", default="365"
     )
     web_port: int = _setting(
         RUNNING, kinds.whole(1, 65535), "The port the web pages are served on.", default="8080"

@@ -31,6 +31,7 @@ def listing() -> str:
         titles={one.id: present.company(one) for one in known},
         run_id_of=lambda entry: run_ids[entry.run],
         any_filter=filters.is_filtered(*_FILTERS),
+        kept=shell.parts().janitor.keeping,
         **shown(leaf),
     )
 

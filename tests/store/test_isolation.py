@@ -452,10 +452,28 @@ OF_INSTALLATION = {"crm_registration", "operator", "sign_in_link"}
 
 _OPERATOR = "for the operator's commands, which know no workspace yet"
 _LEASE = "the caller must hold the run's lease, and names itself as its owner"
+_AGE = "forgets what is old in all workspaces, and tells only how many"
 _INSTALLATION = "operators look after the whole installation; their rows belong to no workspace"
 OPERATORS = (
     *("add", "named", "every", "remove", "credentials", "set_password"),
     *("keep_link", "link_owner", "use_link"),
+)
+RETENTION = (
+    "retention.undoable",
+    "retention.before_values",
+    "retention.intents",
+    "retention.log_entries",
+    "retention.runs",
+    "retention.differences",
+    "retention.comparisons",
+    "retention.messages",
+    "retention.incidents",
+    "retention.events",
+    "retention.deliveries",
+    "retention.refusals",
+    "retention.audit",
+    "retention.sessions",
+    "retention.sign_in_links",
 )
 SESSIONS = ("start", "find", "touch", "choose", "of_person", "revoke", "revoke_all")
 _IDENTITY = "a person signs in: which workspace it is, is what the CRM just proved"
@@ -521,6 +539,7 @@ EXEMPT = {
     "hooks.hooks_of_company": "for the webhook door: the app serves every workspace that has the company",
     "hooks.count_refusals": "only counts; each count names its workspace",
     "audit.record": "only adds; the event names its workspace",
+    **dict.fromkeys(RETENTION, _AGE),
     **{f"operators.{name}": _INSTALLATION for name in OPERATORS},
     **{f"sessions.{name}": _INSTALLATION for name in SESSIONS},
     "db.insert_into": "makes a statement and sends nothing",

@@ -150,6 +150,15 @@ sync_log_entry = Table(
     Index("ix_sync_log_entry_workspace_id", "workspace_id", "result", "id"),
     Index("ix_sync_log_entry_created_at", "workspace_id", "created_at"),
 )
+# What can be cut once a sync cannot be undone any more; what was made has nothing before it.
+_BEFORE = sync_log_entry.c.before.is_not(None)
+Index(
+    "ix_sync_log_entry_before",
+    sync_log_entry.c.run,
+    sync_log_entry.c.id,
+    sqlite_where=_BEFORE,
+    postgresql_where=_BEFORE,
+)
 # Successes, the most by far, have no error code and cost these indexes nothing.
 _FAILED = sync_log_entry.c.error_code.is_not(None)
 for _name, _first in (("ix_sync_log_entry_cause", "run"), ("ix_sync_log_entry_error_code", "workspace_id")):
