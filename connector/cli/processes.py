@@ -352,10 +352,19 @@ def bound_socket(preferred: int) -> socket.socket:
     return _listening(0)
 
 
+_SILENT = 30
+"""Seconds for which a connection is left to the system before its first request has come."""
+
+
 def _listening(port: int) -> socket.socket:
     # It listens at once, because bound alone does not keep others away. SO_REUSEADDR is set by it, so
     # lingering connections of an earlier start are no hindrance.
-    return socket.create_server(("127.0.0.1", port), backlog=1024)
+    listening = socket.create_server(("127.0.0.1", port), backlog=1024)
+    if hasattr(socket, "TCP_DEFER_ACCEPT"):  # Linux
+        # A connection that has said nothing yet is nobody's work. Gunicorn has a thread wait for its first
+        # word, so that a few which a browser or a proxy opens ahead keep every other caller waiting.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENT)
+    return listening
 
 
 def _is_answered(port: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import select
 import signal
 import socket
 import subprocess
@@ -50,6 +51,19 @@ def test_a_privileged_port_is_exchanged_for_a_free_one(monkeypatch: pytest.Monke
     monkeypatch.setattr(socket, "create_server", refusing)
     with bound_socket(1) as ours:
         assert ours.getsockname()[1] > 1
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"), reason="only Linux keeps them for us")
+def test_a_connection_that_says_nothing_keeps_no_thread_of_the_server_waiting() -> None:
+    with bound_socket(0) as ours, socket.create_connection(ours.getsockname()) as silent:
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            ours.accept()
+
+        silent.sendall(b"GET / HTTP/1.1\r\n")
+        assert select.select([ours], [], [], 30) == ([ours], [], [])
+        heard, _ = ours.accept()
+        heard.close()
 
 
 def get_in_the_end(port: int) -> bytes:
