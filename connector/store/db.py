@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +37,8 @@ from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from connector.store import sqlite_turns
+
 Unavailable = SQLAlchemyError
 """What the store raises when the database does not answer."""
 
@@ -51,6 +53,7 @@ NAMING = {
 }
 metadata = MetaData(naming_convention=NAMING)
 
+_AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
 _open = threading.local()
 
 
@@ -75,6 +78,13 @@ class Database:
         """A transaction that only reads: on SQLite it waits for no writer."""
         with self.engine.connect().execution_options(reading=True) as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def single(self) -> Iterator[Session]:
+        """For one ``alone``, which commits itself."""
+        with self.engine.connect() as connection:
+            server = connection.dialect.name != "sqlite"
+            yield connection.execution_options(**_AUTOCOMMIT if server else {"single": True})
 
     def close(self) -> None:
         """Give back every connection."""
@@ -142,6 +152,42 @@ def many(session: Session, statement: Executable, rows: Sequence[Mapping[str, An
     return session.exec_driver_sql(text, values).rowcount
 
 
+def alone(session: Session, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Execute one INSERT of these rows and commit it, in a single step; how many it touched.
+
+    Within ``Database.single()``. A server is asked once instead of three times. On SQLite the lock is held
+    while the database works, and not while a thread waits for its turn to begin, go on and end.
+    """
+    text, order, converters = _compiled_alone(statement, tuple(rows[0]), session.dialect, len(rows))
+    turns = [(name, converters.get(name, _as_it_is)) for name in order]
+    values = tuple([turn(row[name]) for row in rows for name, turn in turns])
+    if session.dialect.name != "sqlite":
+        return session.exec_driver_sql(text, values).rowcount
+    driver: Any = session.connection.driver_connection
+    return sqlite_turns.take(
+        session,
+        lambda: int(driver.execute(text, values).rowcount),
+        lambda: session.exec_driver_sql(text, values).rowcount,
+    )
+
+
+@lru_cache(maxsize=64)
+def _compiled_alone(
+    statement: Executable, names: tuple[str, ...], dialect: Dialect, number: int
+) -> tuple[str, Sequence[str], dict[str, Callable[[Any], Any]]]:
+    """As ``_compiled``, with so many rows behind its VALUES and placeholders that have no names."""
+    make: Any = type(dialect)
+    nameless = make(paramstyle="qmark" if dialect.name == "sqlite" else "format")
+    text, order, converters = _compiled(statement, names, nameless)
+    head, values, tail = _VALUES.split(text, maxsplit=1)
+    if order is None:
+        raise TypeError(f"placeholders with names: {text}")
+    return head + ", ".join([values] * number) + tail, order, converters
+
+
+_VALUES = re.compile(r"(?<= VALUES )(\((?:[^()]|\([^()]*\))*\))")
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 
@@ -161,8 +207,6 @@ def _compiled(
     return compiled.string, compiled.positiontup, converters
 
 
-_LOOK_AGAIN = 0.001
-
 _TRUSTED = 1.0
 """Seconds for which a connection to a server is believed to be there after it was used."""
 
@@ -177,8 +221,8 @@ def _engine(url: str) -> Engine:
     if path := file_of(url):
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": 5})
-    event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "connect", sqlite_turns.configure)
+    event.listen(engine, "begin", sqlite_turns.begin)
     return engine
 
 
@@ -197,57 +241,3 @@ def _look_after_rest(dialect: Dialect, connection: Any, record: ConnectionPoolEn
         dialect.do_ping(connection)
     except Exception as error:
         raise InvalidatePoolError from error
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    # Autocommit mode of the driver, so that BEGIN IMMEDIATE below is ours: a transaction that first
-    # reads and then writes would otherwise fail at once with "database is locked".
-    connection.isolation_level = None
-    for pragma in ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    _switch_to_wal(connection)
-
-
-def _switch_to_wal(connection: Any) -> None:
-    # Two processes that switch a new file at the same moment do not wait for each other, busy_timeout or not:
-    # SQLite sees a deadlock coming and refuses one of them. Later the switch is there and this only reads it.
-    for _ in range(100):
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            time.sleep(0.02)
-        else:
-            return
-    connection.execute("PRAGMA journal_mode=WAL")
-
-
-def _begin_immediate(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("reading", False)
-    if reading:
-        connection.exec_driver_sql("BEGIN")
-    else:
-        _begin_writing(connection, connection.connection.driver_connection)
-
-
-def _begin_writing(connection: Connection, driver: Any) -> None:
-    """Wait for our turn to write, as long as ``busy_timeout`` says.
-
-    SQLite itself would look again after 1, 2, 5, 10, 15, … 100 ms, and sleep through turn after turn: where a
-    worker writes all the time, a webhook is answered that much later.
-    """
-    patience = driver.execute("PRAGMA busy_timeout").fetchone()[0]
-    until = time.monotonic() + patience / 1000
-    driver.execute("PRAGMA busy_timeout=0")
-    try:
-        while time.monotonic() < until:
-            try:
-                driver.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    break
-                time.sleep(_LOOK_AGAIN)
-            else:
-                return
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # a last time; its error is ours
-    finally:
-        driver.execute(f"PRAGMA busy_timeout={patience}")

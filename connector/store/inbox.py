@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Update, select, update
 
-from connector.store.db import Session, insert_new, many
+from connector.store.db import Database, Session, alone, insert_new, many
 from connector.store.models import event_inbox
 
 Settled = Literal["done", "ignored"]
@@ -50,8 +50,17 @@ _KEPT = tuple(name for name in InboxEvent.__slots__ if name != "id")
 
 def add(session: Session, new: Sequence[InboxEvent]) -> int:
     """Keep deliveries; how many. One whose event id the connection has already changes nothing."""
-    rows = [{name: getattr(one, name) for name in _KEPT} for one in new]
-    return many(session, insert_new(session, event_inbox), rows)
+    return many(session, insert_new(session, event_inbox), _rows(new))
+
+
+def take_in(database: Database, new: Sequence[InboxEvent]) -> int:
+    """As ``add``, committed as soon as it can be: a sender waits for it."""
+    with database.single() as session:
+        return alone(session, insert_new(session, event_inbox), _rows(new))
+
+
+def _rows(new: Sequence[InboxEvent]) -> list[dict[str, Any]]:
+    return [{name: getattr(one, name) for name in _KEPT} for one in new]
 
 
 def pending(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,6 +14,8 @@ from connector.store.inbox import InboxEvent, Settled
 from connector.sync.scope import Scope
 
 _NEXT_ROUND = timedelta(seconds=0.5)
+AT_ONCE = 100
+"""Events that one transaction ends."""
 
 
 @dataclass(slots=True)
@@ -38,19 +40,35 @@ class Endings:
         self._put_off += events
 
     def write_down(self) -> None:
-        """All of it in one transaction."""
-        if not (self._ended or self._failed or self._put_off):
-            return
+        """All of it, a few at a time: the door that takes events in waits for each transaction to end."""
+        for (state, reason), events in self._ended.items():
+            for start in range(0, len(events), AT_ONCE):
+                self._settle(events[start : start + AT_ONCE], state, reason)
+        if self._failed or self._put_off:
+            self._postpone()
+        self._ended, self._failed, self._put_off = {}, [], []
+
+    def _settle(self, events: Sequence[InboxEvent], state: Settled, reason: str | None) -> None:
+        run = self.scope.run
+        with self.scope.database.transaction() as session:
+            inbox.settle(
+                session,
+                run.workspace_id,
+                _ids(events),
+                state,
+                now=self.scope.clock(),
+                run=run.number,
+                reason=reason,
+            )
+
+    def _postpone(self) -> None:
         now, workspace_id, run = self.scope.clock(), self.scope.run.workspace_id, self.scope.run.number
         with self.scope.database.transaction() as session:
-            for (state, reason), events in self._ended.items():
-                inbox.settle(session, workspace_id, _ids(events), state, now=now, run=run, reason=reason)
             for event, error, parked in self._failed:
                 due_at, told = None if parked else _due(now, event.attempts + 1), as_json(error) or {}
                 inbox.fail(session, workspace_id, event.id or 0, told, due_at=due_at, run=run)
             if self._put_off:
                 inbox.put_off(session, workspace_id, _ids(self._put_off), now + _NEXT_ROUND)
-        self._ended, self._failed, self._put_off = {}, [], []
 
 
 def _due(now: datetime, failures: int) -> datetime | None:

@@ -19,6 +19,9 @@ from connector.sync.tools import Tools
 
 log = structlog.get_logger(__name__)
 
+KEPT = 50
+"""Records that one transaction saves. While events come their door writes too, and may wait for us."""
+
 
 def begin(tools: Tools, workspace_id: str, connection_id: str, owner: str, stack: ExitStack) -> Scope:
     """Start a run and keep its lease as long as the ``stack`` stands.
@@ -40,6 +43,7 @@ def begin(tools: Tools, workspace_id: str, connection_id: str, owner: str, stack
     stack.enter_context(heartbeat(partial(_prolong, tools, id_, owner)))
     scope = mirror.open_scope(tools, run, owner, writer)
     scope.returning, scope.outcomes = True, {}
+    scope.pace = replace(scope.pace, kept=KEPT)
     return scope
 
 

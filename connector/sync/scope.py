@@ -29,7 +29,7 @@ class Pace:
     with two, 785 with four. ``lanes``: requests in flight at most, where they are smaller. ``ahead``: how
     many more may wait while the next block is read. ``most_held``: records read on while a write waits for
     company. ``read_again``: records that the next job may read again, so that this one ends with full
-    requests.
+    requests. ``kept``: records whose outcomes one transaction saves; with fewer, others write in between.
     """
 
     rows: int = 400
@@ -37,6 +37,7 @@ class Pace:
     ahead: int = 2
     most_held: int = 4_000
     read_again: int = 500
+    kept: int = 1_000
 
     def in_flight(self, batch: int) -> int:
         """Requests of so many records at a time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,31 +97,61 @@ def _apply(scope: Scope, mapping: Mapping, batch: Sequence[Item], now: datetime)
 
 
 def keep(scope: Scope, mapping: Mapping, window: Sequence[Item], checkpoint: dict[str, Any]) -> None:
-    """Save what became of these records, and the run's place, in one transaction."""
+    """Save what became of these records, and the run's place, in one transaction.
+
+    Where others wait to write meanwhile (``Pace.kept``), in several short ones, the place with the last.
+    """
+    size = scope.pace.kept
+    *ahead, last = [window[start : start + size] for start in range(0, len(window), size)] or [window]
+    for part in ahead:
+        _keep(scope, mapping, part, scope.run.checkpoint)
+    _keep(scope, mapping, last, checkpoint, {item.noted for item in window if item.noted})
+
+
+def _keep(
+    scope: Scope,
+    mapping: Mapping,
+    window: Sequence[Item],
+    checkpoint: dict[str, Any],
+    told: Collection[int] = (),
+) -> None:
     settled = [_settle(item) for item in window]
     now = scope.clock()
-    counts = core_outcomes.add(scope.run.counts, core_outcomes.tally(settled))
-    told = [pair for item in window if item.mapped for pair in item.mapped.unknown_choices]
-    choices = add_words(scope.run.unknown_choices, told)
-    progress: dict[str, Any] = {
-        "counts": counts,
-        "drift": scope.run.drift + core_outcomes.drifted(settled),
-        "unknown_choices": choices,
-        "checkpoint": checkpoint,
-        "lease_until": now + scope.lease,
-    }
+    progress = _progress(scope, window, settled, checkpoint, now)
+    moved = [item for item in window if _moves_link(item)]
+    rows = [_link_row(item, scope.run.number) for item in moved if item.result]  # ahead: nobody waits yet
     with scope.database.transaction() as session:
-        _claim(scope, mapping, session, [one for one in window if _moves_link(one) and not one.result], now)
-        _keep_links(scope, mapping, session, window)
+        late = [item for item in moved if not item.result]
+        _claim(scope, mapping, session, late, now)
+        rows += [_link_row(item, scope.run.number) for item in late]
+        links.keep(session, scope.claims(mapping), scope.run.id, rows)
+        _keep_seen(scope, session, window)
         questioning.keep(scope, mapping, session, window, now)
         _keep_endings(scope, mapping, session, window)
         runs.log(session, scope.run, settled, now)
-        intents.forget(session, scope.run.workspace_id, {item.noted for item in window if item.noted})
+        intents.forget(session, scope.run.workspace_id, told)
         runs.save(session, scope.run, owner=scope.owner, **progress)
     progress["checkpoint_version"] = scope.run.checkpoint_version + 1
     scope.run = replace(scope.run, **progress)
     if scope.outcomes is not None:
         scope.outcomes.update((one.ref, one) for one in settled)
+
+
+def _progress(
+    scope: Scope,
+    window: Sequence[Item],
+    settled: Sequence[Outcome],
+    checkpoint: dict[str, Any],
+    now: datetime,
+) -> dict[str, Any]:
+    words = [pair for item in window if item.mapped for pair in item.mapped.unknown_choices]
+    return {
+        "counts": core_outcomes.add(scope.run.counts, core_outcomes.tally(settled)),
+        "drift": scope.run.drift + core_outcomes.drifted(settled),
+        "unknown_choices": add_words(scope.run.unknown_choices, words),
+        "checkpoint": checkpoint,
+        "lease_until": now + scope.lease,
+    }
 
 
 def _settle(item: Item) -> Outcome:
@@ -135,12 +165,9 @@ def _settle(item: Item) -> Outcome:
     return settle(plan, item.result)
 
 
-def _keep_links(scope: Scope, mapping: Mapping, session: Session, window: Sequence[Item]) -> None:
-    number = scope.run.number
-    rows = [_link_row(item, number) for item in window if _moves_link(item)]
-    links.keep(session, scope.claims(mapping), scope.run.id, rows)
+def _keep_seen(scope: Scope, session: Session, window: Sequence[Item]) -> None:
     seen = [item.link.id for item in window if item.quick and item.link and item.link.id is not None]
-    links.see(session, scope.run.workspace_id, seen, number)
+    links.see(session, scope.run.workspace_id, seen, scope.run.number)
     links.move_on(session, scope.run.workspace_id, dict(filter(None, map(_moved_on, window))))
 
 

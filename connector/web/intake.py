@@ -1,7 +1,7 @@
 """Webhook deliveries on their way into the inbox: who may deliver, one commit for many, a ring of the bell.
 
 Whop is answered once the event is committed, and not before. Deliveries that arrive together share a commit:
-whoever gets the lock first commits for all who wait, so the disk is waited for once.
+while one is under way the others gather, and the first of them commits for all: one wait for the disk.
 """
 
 from __future__ import annotations
@@ -37,18 +37,26 @@ _MOST_KNOWN = 1_000
 
 @dataclass(slots=True)
 class _Waiting(Generic[T]):
+    """One item. Its thread is ``called`` when the item is ``done``, or when it is its turn to commit."""
+
     item: T
+    called: threading.Event = field(default_factory=threading.Event)
     done: bool = False
     error: Exception | None = None
 
 
 class Together(Generic[T]):
-    """Has ``commit`` called with all items that wait, by one of the threads that brought them."""
+    """Has ``commit`` called with all items that wait, by one of the threads that brought them.
+
+    Each thread is called by itself: with one lock for all, those whose items are committed would queue for it
+    among those who wait for the next commit.
+    """
 
     def __init__(self, commit: Callable[[Sequence[T]], None]) -> None:
         self._commit = commit
         self._waiting: list[_Waiting[T]] = []
-        self._list, self._turn = threading.Lock(), threading.Lock()
+        self._busy = False
+        self._lock = threading.Lock()
 
     def __call__(self, item: T) -> bool:
         """Returns when the item is committed: True to one of those who share the commit.
@@ -56,18 +64,20 @@ class Together(Generic[T]):
         Raises Unavailable where it, and those beside it, were not.
         """
         mine = _Waiting(item)
-        with self._list:
+        with self._lock:
             self._waiting.append(mine)
-        with self._turn:
-            leads = not mine.done
-            if leads:
-                self._commit_all()
+            waits, self._busy = self._busy, True
+        if waits:
+            mine.called.wait()
+        leads = not mine.done
+        if leads:
+            self._commit_all()
         if mine.error is not None:
             raise mine.error
         return leads
 
     def _commit_all(self) -> None:
-        with self._list:
+        with self._lock:
             batch, self._waiting = self._waiting, []
         error: Exception | None = Unavailable("the commit they shared was broken off")
         try:
@@ -76,8 +86,16 @@ class Together(Generic[T]):
         except Unavailable as found:
             error = found
         finally:  # each of those who wait hears of it, and raises it at its own door
+            self._call_next()
             for one in batch:
                 one.error, one.done = error, True
+                one.called.set()
+
+    def _call_next(self) -> None:
+        with self._lock:
+            self._busy = bool(self._waiting)
+            if self._busy:
+                self._waiting[0].called.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +138,7 @@ class Intake:
             hooks.count_refusals(session, found, at=self._clock(), address=address)
 
     def _commit(self, found: Sequence[Sequence[InboxEvent]]) -> None:
-        with self._database.transaction() as session:
-            inbox.add(session, [event for events in found for event in events])
+        inbox.take_in(self._database, [event for events in found for event in events])
 
     def _look_up(self, connection_id: str) -> Known | None:
         now = self._clock()

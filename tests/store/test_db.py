@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from connector.store import db, workspaces
+from connector.store import db, sqlite_turns, workspaces
 from connector.store.db import Database, in_transaction
 
 from .builders import a_workspace
@@ -157,15 +162,64 @@ def test_a_connection_that_ended_while_it_rested_is_replaced(
 
 
 @ONLY_SQLITE
-def test_a_writer_on_sqlite_has_the_lock_before_it_reads(database: Database) -> None:
+def test_a_writer_on_sqlite_has_the_lock_before_it_reads(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def write_at_once() -> None:
+        monkeypatch.setattr(sqlite_turns, "PATIENCE", 1)
         with database.engine.connect() as session:
-            driver: Any = session.connection.driver_connection
-            driver.execute("PRAGMA busy_timeout=0")
             session.begin()
 
     with database.transaction(), pytest.raises(OperationalError, match="database is locked"):
         write_at_once()
+
+
+@ONLY_SQLITE
+def test_on_sqlite_who_waits_to_write_is_next_whoever_comes_back(database: Database) -> None:
+    waits = threading.Event()
+
+    def note(driver: Any, *_: object) -> None:
+        driver.set_trace_callback(lambda words: waits.set() if "IMMEDIATE" in words else None)
+
+    def add() -> None:
+        with database.transaction() as session:
+            workspaces.add(session, a_workspace(name="Acme"))
+
+    with ThreadPoolExecutor(1) as aside:
+        with database.transaction():
+            event.listen(database.engine, "checkout", note)
+            adding = aside.submit(add)
+            assert waits.wait(30)
+        with database.transaction() as session:
+            found = [one.name for one in workspaces.every(session)]
+        adding.result(30)
+
+    assert found == ["Acme"]
+
+
+@ONLY_SQLITE
+def test_who_waits_to_write_and_is_killed_holds_nobody_up(database: Database, database_url: str) -> None:
+    with database.transaction():
+        argv = [sys.executable, "-c", _WAITS, database_url]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stdout is not None
+            assert waiting.stdout.readline() == "BEGIN IMMEDIATE\n"
+            waiting.kill()
+    with database.transaction() as session:
+        workspaces.add(session, a_workspace(name="Acme"))
+
+    assert names(database) == ["Acme"]
+
+
+_WAITS = """
+import sys
+from connector.store.db import Database
+database = Database(sys.argv[1])
+with database.engine.connect() as session:
+    driver = session.connection.driver_connection
+    driver.set_trace_callback(lambda words: print(words, flush=True) if words.startswith("BEGIN") else None)
+    session.begin()
+"""
 
 
 @ONLY_SQLITE

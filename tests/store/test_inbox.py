@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
-from connector.store import inbox
-from connector.store.db import Database
+from connector.store import inbox, sqlite_turns
+from connector.store.db import Database, Unavailable
 from connector.store.inbox import InboxEvent
 
 from .builders import MINUTE, NOW, SECOND, Home, a_home, add_event, an_event
@@ -51,6 +54,73 @@ def test_a_second_delivery_of_an_event_changes_nothing(database: Database) -> No
     (found,) = pending(database, home)
     assert not added
     assert replace(found, id=None) == first
+
+
+def test_several_are_taken_in_together_byte_for_byte(database: Database) -> None:
+    home = a_home(database)
+    new = [
+        an_event(home, event_id=f"msg_{number}", body=b'{"\xc3\xbc": %d}\x00\xff' % number, occurred_at=NOW)
+        for number in range(3)
+    ]
+
+    taken = inbox.take_in(database, new)
+
+    assert taken == 3
+    assert [replace(one, id=None) for one in pending(database, home)] == new
+
+
+def test_what_is_taken_in_twice_changes_nothing(database: Database) -> None:
+    home = a_home(database)
+    first, second = an_event(home), an_event(home, event_id="msg_2")
+    inbox.take_in(database, [first])
+
+    taken = inbox.take_in(database, [an_event(home, body=b"other"), second, second])
+
+    assert taken == 1
+    assert [replace(one, id=None) for one in pending(database, home)] == [first, second]
+
+
+def test_of_events_taken_in_together_all_are_kept_or_none(database: Database) -> None:
+    home = a_home(database)
+    nobodys = an_event(home, event_id="msg_2", connection_id="nobody's")
+
+    with pytest.raises(Unavailable):
+        inbox.take_in(database, [an_event(home), nobodys])
+
+    assert pending(database, home) == []
+    assert inbox.take_in(database, [an_event(home)]) == 1
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_taking_in_waits_for_who_writes_just_now(database: Database) -> None:
+    home, tried = a_home(database), threading.Event()
+
+    def note(statement: str) -> None:
+        if "INTO event_inbox" in statement:
+            tried.set()
+
+    event.listen(database.engine, "checkout", lambda driver, *_: driver.set_trace_callback(note))
+    with ThreadPoolExecutor(1) as aside:
+        with database.transaction():
+            taking = aside.submit(inbox.take_in, database, [an_event(home)])
+            assert tried.wait(30)
+            assert pending(database, home) == []
+        assert taking.result(30) == 1
+
+    assert len(pending(database, home)) == 1
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_taking_in_gives_up_where_somebody_never_ends_writing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = a_home(database)
+    monkeypatch.setattr(sqlite_turns, "PATIENCE", 1)
+
+    with database.transaction(), pytest.raises(Unavailable, match="database is locked"):
+        inbox.take_in(database, [an_event(home)])
+
+    assert pending(database, home) == []
 
 
 def test_a_duplicate_leaves_the_transaction_usable(database: Database) -> None:

@@ -546,6 +546,7 @@ EXEMPT = {
     "db.insert_new": "makes a statement and sends nothing",
     "db.one_of": "makes a condition and sends nothing",
     "db.many": "executes what it is given, for the functions of the store alone",
+    "db.alone": "the caller's statement; executes no query of its own",
 }
 
 

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from scene import Scene
 
 from connector.store.db import Session
-from connector.sync import mirror
+from connector.sync import endings, eventruns, mirror
 from connector.sync.drain import LEASE
 from connector.sync.mirror import Tools
 
@@ -85,7 +85,34 @@ def someone_joins(scene: Scene) -> tuple[str, list[Json]]:
     return next(one["record"]["id"] for one in told if one["kind"] == "memberships"), bodies
 
 
+@pytest.fixture
+def in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What became of two records, or two events, is saved at a time."""
+    monkeypatch.setattr(eventruns, "KEPT", 2)
+    monkeypatch.setattr(endings, "AT_ONCE", 2)
+
+
 @on_sqlite
+def test_others_may_write_between_what_a_drain_saves(
+    synced: Scene, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    def commits() -> int:
+        receive(synced, *(change(synced, id_, "past_due") for id_ in ids))
+        take(synced, to_be_killed(synced, fate := Fate()))
+        receive(synced, *(change(synced, id_, "active") for id_ in ids))
+        take(synced, to_be_killed(synced, fate))
+        return fate.passed[AFTER_COMMIT]
+
+    ids = some_memberships(synced, 6)
+    whole = commits()
+    request.getfixturevalue("in_small_parts")
+
+    # Twice: three parts of records for one, and three of events for one.
+    assert commits() == whole + 8
+
+
+@on_sqlite
+@pytest.mark.usefixtures("in_small_parts")
 @pytest.mark.parametrize("seam", SEAMS)
 def test_a_drain_killed_at_any_seam_leaves_no_trace(synced: Scene, seam: str) -> None:
     ids, nth, struck = some_memberships(synced, 4), 0, True

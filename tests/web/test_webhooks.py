@@ -6,9 +6,11 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
+from time import sleep
 from typing import Any
 
 import pytest
@@ -17,12 +19,12 @@ from entering import NOON
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from connector.store import connections, hooks, inbox
-from connector.store.db import Database, Unavailable
+from connector.store.db import Unavailable
 from connector.store.hooks import HookSecret
 from connector.store.inbox import InboxEvent
 from connector.sync.hooking import secret_binding
@@ -280,13 +282,29 @@ def test_events_are_taken_while_redis_is_down(database_url: str) -> None:
         assert deliver(opened, raw, {}).status_code == 401
 
 
-def test_a_store_that_is_down_has_whop_deliver_again(at_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_keeps_nothing_has_whop_deliver_again(at_desk: Desk) -> None:
+    raw, database = an_event(), at_desk.door.parts.database
+    with database.transaction() as session:
+        session.execute(text("ALTER TABLE event_inbox RENAME TO lost"))
+    answer = deliver(at_desk, raw, signed(raw))
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    with database.transaction() as session:
+        session.execute(text("ALTER TABLE lost RENAME TO event_inbox"))
+    assert kept(at_desk) == []
+    assert deliver(at_desk, raw, signed(raw)).status_code == 200
+    assert len(kept(at_desk)) == 1
+
+
+def test_a_store_that_does_not_answer_has_whop_deliver_again(
+    at_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     raw = an_event()
 
     def down(*_: object, **__: object) -> None:
         raise Unavailable("no disk")
 
-    monkeypatch.setattr(Engine, "begin", down)
+    monkeypatch.setattr(Engine, "connect", down)
     answer = deliver(at_desk, raw, signed(raw))
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
@@ -344,40 +362,109 @@ def test_the_app_has_a_secret_of_its_own(app_desk: Desk) -> None:
 # --- one commit for many
 
 
-def test_those_who_wait_share_one_commit() -> None:
-    batches: list[list[int]] = []
-    gate, arrived = threading.Event(), threading.Semaphore(0)
+class Commits:
+    """The disk of a test: each commit ends when it is let go; it fails for the items in ``bad``."""
 
-    def commit(items: Any) -> None:
-        batches.append(sorted(items))
-        if len(batches) == 1:
-            arrived.release()
-            gate.wait(5)
+    def __init__(self) -> None:
+        self.begun: Queue[list[int]] = Queue()
+        self.bad: dict[int, BaseException] = {}
+        self._ends: Queue[None] = Queue()
+        self.together = Together[int](self._commit)
 
-    together = Together[int](commit)
-    first = threading.Thread(target=together, args=(0,))
-    first.start()
-    arrived.acquire()
-    others = [threading.Thread(target=together, args=(number,)) for number in range(1, 6)]
-    for thread in others:
-        thread.start()
-    while len(together._waiting) < 5:
-        pass
-    gate.set()
-    for thread in (first, *others):
-        thread.join()
+    def let_go(self) -> None:
+        self._ends.put(None)
 
-    assert batches == [[0], [1, 2, 3, 4, 5]]
+    def gather(self, number: int) -> None:
+        """Wait until so many wait for the next commit."""
+        while len(self.together._waiting) < number:
+            sleep(0.001)
+
+    def _commit(self, items: Sequence[int]) -> None:
+        self.begun.put(sorted(items))
+        self._ends.get(timeout=30)
+        for item in items:
+            if item in self.bad:
+                raise self.bad[item]
 
 
-def test_a_commit_that_fails_fails_for_everybody_in_it(database: Database) -> None:
-    def commit(_items: Any) -> None:
-        raise Unavailable("no disk")
+@pytest.fixture
+def commits() -> Commits:
+    return Commits()
 
-    together = Together[int](commit)
 
-    with pytest.raises(Unavailable):
-        together(1)
+@pytest.fixture
+def callers() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as opened:
+        yield opened
+
+
+def test_those_who_wait_share_one_commit(commits: Commits, callers: ThreadPoolExecutor) -> None:
+    told = [callers.submit(commits.together, 0)]
+    assert commits.begun.get(timeout=30) == [0]
+    told += [callers.submit(commits.together, number) for number in range(1, 6)]
+    commits.gather(5)
+    commits.let_go()
+
+    assert commits.begun.get(timeout=30) == [1, 2, 3, 4, 5]
+    assert told[0].result(30) is True
+    assert not any(one.done() for one in told[1:])
+    commits.let_go()
+    assert [one.result(30) for one in told[1:]].count(True) == 1
+    assert commits.begun.empty()
+
+
+def test_who_is_committed_does_not_wait_for_the_next_commit(
+    commits: Commits, callers: ThreadPoolExecutor
+) -> None:
+    callers.submit(commits.together, 0)
+    commits.begun.get(timeout=30)
+    told = [callers.submit(commits.together, number) for number in (1, 2, 3)]
+    commits.gather(3)
+    commits.let_go()
+    commits.begun.get(timeout=30)
+    later = callers.submit(commits.together, 4)
+    commits.gather(1)
+    commits.let_go()
+
+    assert commits.begun.get(timeout=30) == [4]
+    assert sum(one.result(30) for one in told) == 1
+    assert not later.done()
+    commits.let_go()
+    assert later.result(30) is True
+
+
+def test_a_commit_that_fails_fails_for_everybody_in_it_and_for_nobody_else(
+    commits: Commits, callers: ThreadPoolExecutor
+) -> None:
+    commits.bad[2] = Unavailable("no disk")
+    told = [callers.submit(commits.together, 0)]
+    commits.begun.get(timeout=30)
+    told += [callers.submit(commits.together, number) for number in (1, 2)]
+    commits.gather(2)
+    commits.let_go()
+    commits.begun.get(timeout=30)
+    told.append(callers.submit(commits.together, 3))
+    commits.gather(1)
+    commits.let_go()
+    commits.let_go()
+
+    found = [one.exception(30) for one in told]
+    assert [type(one) for one in found] == [type(None), Unavailable, Unavailable, type(None)]
+
+
+def test_a_commit_that_is_broken_off_counts_for_nobody(commits: Commits, callers: ThreadPoolExecutor) -> None:
+    commits.bad[1] = SystemExit("the process is told to end")
+    callers.submit(commits.together, 0)
+    commits.begun.get(timeout=30)
+    leads = callers.submit(commits.together, 1)
+    commits.gather(1)
+    follows = callers.submit(commits.together, 2)
+    commits.gather(2)
+    commits.let_go()
+    commits.let_go()
+
+    assert isinstance(leads.exception(30), SystemExit)
+    assert isinstance(follows.exception(30), Unavailable)
 
 
 def test_the_memory_of_invented_ids_is_bounded(at_desk: Desk) -> None:
