@@ -94,7 +94,7 @@ class Condition(NamedTuple):
 
 
 CLEARS_AFTER: Final = timedelta(minutes=5)
-"""A condition must be gone so long: what comes and goes is one incident."""
+"""A condition must be gone so long since it was last noted: what comes and goes is one incident."""
 
 _TARGET: Final = 0.999
 

@@ -154,6 +154,16 @@ def add(session: Session, workspace_id: str, new: Sequence[NewMessage], now: dat
     many(session, insert_new(session, alert_message), rows)
 
 
+def told_of(session: Session, workspace_id: str, incident_ids: Sequence[int]) -> set[tuple[int, str]]:
+    """(incident, channel) of the messages that say that it began, sent or not."""
+    query = select(alert_message.c.incident_id, alert_message.c.channel).where(
+        alert_message.c.incident_id.in_(incident_ids),
+        alert_message.c.workspace_id == workspace_id,
+        alert_message.c.what == "opened",
+    )
+    return {(row[0], row[1]) for row in session.execute(query)}
+
+
 def told(session: Session, workspace_id: str, incident_ids: Sequence[int]) -> list[Message]:
     """What was sent when these incidents began."""
     rows = session.execute(

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from connector.core.alerting import Thresholds, changes, conditions, waits
+from connector.core.alerting import CLEARS_AFTER, Condition, Thresholds, changes, conditions, waits
 from connector.errors import ConnectorError, RefusedError, TryLaterError, VaultError
 from connector.ports import Clock
 from connector.store import admins, alerts, workspaces
@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 _CLAIM: Final = timedelta(minutes=5)
 _KEPT: Final = timedelta(days=90)
+_NOTED_AGAIN: Final = CLEARS_AFTER / 3
+"""How old the note may be that an incident goes on."""
 _BEGUN: Final = "Sending was begun; whether it got through is not known yet."
 _TWICE: Final = "The answer to an earlier try was lost, so this may have arrived twice."
 
@@ -65,11 +67,16 @@ def look(desk: AlertDesk) -> None:
 
 
 def _look_at(desk: AlertDesk, workspace_id: str) -> None:
+    """Mostly nothing changed, and then nothing is written."""
     now = desk.clock()
-    with desk.database.reading() as session:  # the long part keeps no writer waiting
+    with desk.database.reading() as session:
         wanted = alerts.settings(session, workspace_id)
         facts = alert_facts.gather(session, workspace_id, now)
+        open_ = alerts.open_incidents(session, workspace_id)
+        untold = _untold(desk, session, wanted, open_, now)
     wrong = conditions(facts, Thresholds.of(wanted.thresholds), now)
+    if not untold and not _is_news(wrong, open_, now):
+        return
     with desk.database.transaction() as session:
         opened = {one.key: one.seen_at for one in alerts.open_incidents(session, workspace_id)}
         change = changes(wrong, opened, now)
@@ -77,8 +84,29 @@ def _look_at(desk: AlertDesk, workspace_id: str) -> None:
         alerts.see(session, workspace_id, change.seen, now)
         over = alerts.clear(session, workspace_id, change.cleared, now)
         _tell_of_the_end(session, workspace_id, over, now)
-        _tell_of_the_rest(desk, session, wanted, now)
+        rest = _untold(desk, session, wanted, alerts.open_incidents(session, workspace_id), now)
+        alerts.add(session, workspace_id, rest, now)
         alerts.prune(session, workspace_id, now - _KEPT)
+
+
+def _is_news(wrong: Sequence[Condition], open_: Sequence[Incident], now: datetime) -> bool:
+    """Whether incidents begin or end, or it is time to note that they go on."""
+    change = changes(wrong, {one.key: one.seen_at for one in open_}, now)
+    noted = (one.key in change.seen and now - one.seen_at >= _NOTED_AGAIN for one in open_)
+    return bool(change.opened or change.cleared) or any(noted)
+
+
+def _untold(
+    desk: AlertDesk, session: Session, wanted: AlertSettings, open_: Sequence[Incident], now: datetime
+) -> list[NewMessage]:
+    """Of every incident that is open, the message that nobody was sent. Each is told once: what began while
+    alerts were muted comes later."""
+    if wanted.muted_until is not None and wanted.muted_until > now:
+        return []
+    told = alerts.told_of(session, wanted.workspace_id, [one.id for one in open_])
+    wanting = [one for one in open_ if one.kind not in wanted.off]
+    to = channels(desk, session, wanted) if wanting else []
+    return [_opened(desk, one, way) for one in wanting for way in to if (one.id, way) not in told]
 
 
 def _tell_of_the_end(session: Session, workspace_id: str, over: list[int], now: datetime) -> None:
@@ -89,15 +117,6 @@ def _tell_of_the_end(session: Session, workspace_id: str, over: list[int], now: 
         for one in alerts.told(session, workspace_id, over)
     ]
     alerts.add(session, workspace_id, told, now)
-
-
-def _tell_of_the_rest(desk: AlertDesk, session: Session, wanted: AlertSettings, now: datetime) -> None:
-    """Of every incident that is open. Each is told once: what began while alerts were muted comes later."""
-    if wanted.muted_until is not None and wanted.muted_until > now:
-        return
-    open_ = [one for one in alerts.open_incidents(session, wanted.workspace_id) if one.kind not in wanted.off]
-    told = [_opened(desk, one, to) for one in open_ for to in channels(desk, session, wanted)]
-    alerts.add(session, wanted.workspace_id, told, now)
 
 
 def _opened(desk: AlertDesk, one: Incident, channel: str) -> NewMessage:

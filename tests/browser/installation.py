@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from sqlalchemy import update
 
 from connector.bootstrap import Parts
 from connector.cli import operators, processes, stage
@@ -22,14 +23,16 @@ from connector.cli.bench import hooked
 from connector.cli.stage import Size, Stage
 from connector.cli.visitor import Visitor
 from connector.sources.whop.gate import Scheme
-from connector.store import connections, eventbook, inbox, overview, reviews, runs
+from connector.store import connections, eventbook, inbox, overview, reconciliations, reviews, runs
 from connector.store.connections import Connection
 from connector.store.eventbook import EventFilter
 from connector.store.inbox import InboxEvent
+from connector.store.models import sync_run
+from connector.store.reconciliations import Reconciliation
 from connector.store.reviews import Review
-from connector.store.runs import Run
+from connector.store.runs import NewRun, Run
 from connector.store.workspaces import Workspace
-from connector.sync import expiring, hook_secrets
+from connector.sync import alerting, expiring, hook_secrets, reconciling
 from connector.web import own_door
 
 PATIENCE = 30.0
@@ -118,6 +121,44 @@ class Installation:
         self.wait_until_idle()
         return next(one for one in self.runs() if one.id == run.id)
 
+    def compare(self, connection: Connection) -> Reconciliation:
+        """A comparison with Whop from its start to its end."""
+        id_ = reconciling.start(self.parts.tools, connection, why="Manually by Otto", correlation_id="test")
+        until = time.monotonic() + PATIENCE
+        while True:
+            with self.parts.database.reading() as session:
+                one = reconciliations.by_id(session, id_)
+            if not one.active:
+                return one
+            assert time.monotonic() < until, one
+            time.sleep(0.05)
+
+    @contextmanager
+    def asking(self, connection: Connection, **asks: Any) -> Iterator[Run]:
+        """A sync that waits for somebody's answer, as long as the block is. It is in no other's way."""
+        now = self.parts.tools.clock()
+        new = NewRun(
+            str(uuid.uuid4()), connection.workspace_id, connection.id, "full", "Every hour", "test", now
+        )
+        with self.parts.database.transaction() as session:
+            runs.start(session, new)
+            asked = update(sync_run).where(sync_run.c.id == new.id)
+            session.execute(asked.values(active_key=None, started_at=now, **asks))
+            run = runs.by_id(session, new.id)
+        try:
+            yield run
+        finally:
+            with self.parts.database.transaction() as session:
+                session.execute(
+                    update(sync_run).where(sync_run.c.id == new.id).values(status="cancelled", ended_at=now)
+                )
+
+    def tell_of_what_is_wrong(self) -> None:
+        """To a webhook that takes nothing: what is wrong is on the page of alerts, and that nobody heard."""
+        desk, id_ = self.parts.alerts, self.workspace.id
+        alerting.set_webhook(desk, id_, f"{self.stage.address('whop')}/nobody", self.parts.door.check)
+        alerting.look(desk)
+
     def _active(self) -> list[Connection]:
         return [one for one in self.connections() if one.status == "active"]
 
@@ -182,6 +223,13 @@ class Installation:
         """The memberships on Whop."""
         found: list[dict[str, Any]] = self._ask("GET", "whop", "records/memberships")
         return found
+
+    def edit_in_twenty(self, plural: str, id_: str, **fields: Any) -> None:
+        """Somebody changes a record in the CRM."""
+        bearer = {"Authorization": f"Bearer {self.stage.key('twenty')}"}
+        url = f"{self.twenty}/rest/{plural}/{id_}"
+        answer = requests.patch(url, json=fields, headers=bearer, timeout=10)
+        assert answer.ok, answer.text
 
     def people(self) -> list[dict[str, Any]]:
         """The people in the CRM."""

@@ -34,6 +34,13 @@ PAGES = {
     "review-decided": "/review?show=decided",
     "error-guide": "/errors",
     "error": "/errors/{error}",
+    "compare": "/reconcile",
+    "comparison": "/reconcile/{comparison}",
+    "comparison-nothing-found": "/reconcile/{comparison}?cause=duplicate",
+    "alerts": "/alerts",
+    "removals": "/runs/{removing}/removals",
+    "run-waiting-removals": "/runs/{removing}",
+    "run-waiting-changes": "/runs/{changing}",
     "twenty": "/twenty",
     "twenty-key-remove": "/twenty/key/remove",
     "sessions": "/sessions",
@@ -54,21 +61,35 @@ def viewer(browser: Browser, installation: Installation) -> Iterator[Person]:
 
 
 @pytest.fixture(scope="module")
-def furnished(installation: Installation) -> Mapping[str, str]:
-    """An installation in which something was refused, and what the addresses of its pages need."""
+def furnished(installation: Installation) -> Iterator[Mapping[str, str]]:
+    """An installation in which something was refused, differs, is told and waits for an answer, and what the
+    addresses of its pages need."""
     connection = installation.connect()
     installation.clear_dials()
     installation.dial("createPeople", {"graphql_error": REFUSAL})
     installation.rename(installation.plain_member(), "Refused Once")
     run = installation.sync(connection)
     installation.clear_dials()
-    return {
-        "connection": connection.id,
-        "run": run.id,
-        "review": str(installation.reviews()[0].id),
-        "error": "write_refused",
-        "answer": installation.answer_path,
-    }
+    edited = next(one for one in installation.people() if one["whopUsername"])
+    installation.edit_in_twenty("people", edited["id"], whopUsername="somebody-else")
+    comparison = installation.compare(connection)
+    removals = {"membership": {"from": run.number + 1_000, "count": 60, "of": 60, "object": "opportunity"}}
+    changes = {"code": "many_changes", "message": "It would change more than 60 % of the 90 records."}
+    with (
+        installation.asking(connection, status="waiting", checkpoint={"asks": removals}) as removing,
+        installation.asking(connection, status="paused", error=changes) as changing,
+    ):
+        installation.tell_of_what_is_wrong()
+        yield {
+            "connection": connection.id,
+            "run": run.id,
+            "review": str(installation.reviews()[0].id),
+            "error": "write_refused",
+            "answer": installation.answer_path,
+            "comparison": comparison.id,
+            "removing": removing.id,
+            "changing": changing.id,
+        }
 
 
 @pytest.mark.parametrize("name", UNCONNECTED)

@@ -361,6 +361,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "alerts.clear": lambda s, w, _: len(alerts.clear(s, w, [WRONG.key], NOW)),
     "alerts.add": lambda s, w, _: alerts.add(s, w, [NewMessage(1, "cleared", "email", "x", "x")], NOW),
     "alerts.told": lambda s, w, _: alerts.told(s, w, [1]),
+    "alerts.told_of": lambda s, w, _: len(alerts.told_of(s, w, [1])),
     "alerts.drop": lambda s, w, _: alerts.drop(s, w, [1]),
     "alerts.claim": lambda s, w, _: alerts.claim(
         s, replace(alerts.due(s, NOW)[0], workspace_id=w), NOW + MINUTE

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from scene import NOON, NOWHERE, Scene, Service, built, environment
 
+from connector.core.alerting import CLEARS_AFTER
 from connector.errors import RefusedError
 from connector.store import admins, alerts, connections, runs
 from connector.store.alerts import Incident, Message
+from connector.store.db import Database
 from connector.sync import alerting
 from connector.sync.alerting import AlertDesk
 from tests.catching import HookCatcher, MailCatcher, hooks_caught, mail_caught
@@ -156,6 +159,37 @@ def test_muted_alerts_are_told_afterwards_if_it_is_still_wrong(scene: Scene, mai
     look(scene, after=8 * 3600 + 1)
 
     assert len(mails.caught) == 1
+
+
+class OnlyRead:
+    """A database that nobody writes to."""
+
+    def __init__(self, database: Database) -> None:
+        self.reading = database.reading
+
+    def transaction(self) -> None:
+        raise AssertionError("a look at what has not changed writes")
+
+
+def test_looking_at_what_has_not_changed_writes_nothing(scene: Scene, mails: MailCatcher) -> None:
+    quiet: Any = OnlyRead(scene.parts.database)
+    alerting.look(replace(desk(scene), database=quiet))
+    expire(scene)
+    look(scene)
+
+    scene.clock.advance(30)
+    alerting.look(replace(desk(scene), database=quiet))
+
+    assert len(mails.caught) == 1
+
+
+def test_that_an_incident_goes_on_is_noted_before_it_could_pass_for_over(scene: Scene) -> None:
+    expire(scene)
+    for _ in range(20):
+        look(scene, after=30)
+    (one,) = open_(scene)
+
+    assert scene.clock() - one.seen_at < CLEARS_AFTER / 2
 
 
 def test_what_was_over_before_it_could_be_told_is_not_told(scene: Scene, mails: MailCatcher) -> None:

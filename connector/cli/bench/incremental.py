@@ -103,8 +103,7 @@ def _measure_quiet(report: Report, site: Site) -> None:
     run, cost = _measured(site, lambda: _hour(site))
     report.add("unchanged hour: records looked at", sum_of(run.counts), "records")
     report.add("unchanged hour: Whop requests", cost.whop.total(), "requests", ("<=", _MOST_REQUESTS))
-    for operation, number in cost.whop.most_common():
-        report.add(f"  of these {operation}", number, "requests")
+    _add_operations(report, cost)
     report.add("unchanged hour: CRM writes", cost.writes, "requests", ("<=", 0))
     report.add("unchanged hour: our own time", cost.cpu, "s", ("<=", _MOST_SECONDS))
     report.add("unchanged hour: from start to end", cost.seconds, "s")
@@ -132,10 +131,16 @@ def _measure_comparison(report: Report, site: Site) -> None:
     report.add("comparison: from start to end", cost.seconds, "s")
     report.add("comparison: our own time", cost.cpu, "s")
     report.add("comparison: Whop requests", cost.whop.total(), "requests")
+    _add_operations(report, cost)
     report.add("comparison: CRM requests", cost.crm["total"], "requests")
     report.add("comparison: CRM writes", cost.writes, "requests", ("<=", 0))
     growth = usage.resident(site.workers) - before
     report.add("comparison: growth of a worker's memory", growth, "MB", ("<=", _MOST_GROWTH))
+
+
+def _add_operations(report: Report, cost: Cost) -> None:
+    for operation, number in cost.whop.most_common():
+        report.add(f"  of these {operation}", number, "requests")
 
 
 def _measured(site: Site, work: Callable[[], T]) -> tuple[T, Cost]:
