@@ -110,6 +110,38 @@ def test_a_payment_that_left_the_open_ones_is_read_again(synced: Scene) -> None:
         assert ("payment", found["id"]) not in sales.unsettled(session, *ids)
 
 
+def settled_long_ago(scene: Scene) -> dict[str, Any]:
+    """The oldest payment that counts."""
+    deals = {row["whopMembershipId"] for row in scene.rows("opportunities")}
+    paid = [
+        item
+        for item in scene.records("payments")
+        if item["status"] == "paid" and item["membership_id"] in deals and float(item["total"]["amount"])
+    ]
+    return min(paid, key=lambda item: str(item["created_at"]))
+
+
+@pytest.mark.parametrize("place", [None, "bm9uZQ=="])
+def test_a_payment_that_is_voided_long_after_it_was_paid_comes_up_in_turn(
+    synced: Scene, place: str | None
+) -> None:
+    found = settled_long_ago(synced)
+    before = synced.deal_of(found["membership_id"])["whopTotalPaid"]
+    synced.change("payments", found["id"], status="void")
+    if place is not None:  # which Whop does not know any more
+        ids = (synced.workspace.id, synced.connection.id)  # type: ignore[union-attr]
+        with synced.parts.database.transaction() as session:
+            known = checkpoints.get(session, *ids, "payment:again")
+            checkpoints.move(session, *ids, known, round_={"cursor": place})
+
+    syncs = -(-len(synced.records("payments")) // 100)
+    for _ in range(syncs):
+        assert catch_up(synced).status == "success"
+
+    assert synced.deal_of(found["membership_id"])["whopTotalPaid"] != before
+    assert covered(synced, "payment:again").round == {}
+
+
 def test_the_next_sync_reads_lists_from_the_checkpoint_with_an_overlap(synced: Scene) -> None:
     run = catch_up(synced)
     until = covered(synced, "payment:paid").until
