@@ -23,6 +23,7 @@ from connector.sync import (
     hooking,
     keys,
     mirror,
+    passing,
     pruning,
     reconcile_job,
     reconciling,
@@ -104,6 +105,7 @@ def sweep() -> None:
     expiring.sweep(tools)
     deciding.sweep(tools)
     replaying.wake(tools)
+    passing.sweep(tools)
 
 
 def reconcile(reconciliation_id: str) -> None:

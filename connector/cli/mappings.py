@@ -15,6 +15,7 @@ import click
 from connector import config
 from connector.bootstrap import files
 from connector.cli import base
+from connector.cli.own_mappings import COMMANDS as OWN
 from connector.crms.twenty.fields import CATALOGUE as CRM
 from connector.mapping_files import MappingSet, TestResult, all_functions, run_tests
 from connector.mapping_files.page import examples
@@ -135,6 +136,6 @@ def functions_command(name: str | None, *, as_json: bool) -> None:
     base.show(document, lines, as_json=as_json)
 
 
-for _command in (check, test_command, schema_command, functions_command):
+for _command in (check, test_command, schema_command, functions_command, *OWN):
     mappings_group.add_command(_command)
 COMMANDS = (mappings_group,)

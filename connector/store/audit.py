@@ -51,6 +51,7 @@ OF_WORKSPACE = frozenset(
         "undo_previewed",
         "undo_started",
         "undo_let_go",
+        "mapping_changed",
         "schedule_changed",
         "sync_resumed",
         "sync_cancelled",

@@ -61,13 +61,9 @@ def add(session: Session, workspace_id: str, new: NewChange, now: datetime) -> i
     seen = (
         workspace.c.mapping_change.is_(None) if new.base is None else workspace.c.mapping_change == new.base
     )
-    moved = session.execute(update(workspace).where(mine, seen).values(mapping_change=number))
-    if moved.rowcount != 1:
-        raise RefusedError(
-            "Somebody changed the mapping files meanwhile. Nothing of yours was saved.",
-            code="mapping_moved",
-            remedy="Look at what was changed, and bring your change into it.",
-        )
+    found = session.execute(update(workspace).where(mine, seen).values(mapping_change=number))
+    if found.rowcount != 1:
+        raise moved()
     before = select(func.max(_MADE.number)).where(_MADE.workspace_id == workspace_id, _MADE.file == new.file)
     row = {
         "workspace_id": workspace_id,
@@ -79,6 +75,15 @@ def add(session: Session, workspace_id: str, new: NewChange, now: datetime) -> i
     }
     session.execute(insert(mapping_change).values(row))
     return number
+
+
+def moved() -> RefusedError:
+    """Somebody else's change is in force that an author did not see."""
+    return RefusedError(
+        "Somebody changed the mapping files meanwhile. Nothing of yours was saved.",
+        code="mapping_moved",
+        remedy="Look at what was changed, and bring your change into it.",
+    )
 
 
 def own(session: Session, workspace_id: str, change: int | None) -> dict[str, str | None]:

@@ -103,6 +103,17 @@ def active_runs(session: Session, workspace_id: str) -> dict[str, Run]:
     return {run.connection_id: run for run in (Run(**row._mapping) for row in rows)}
 
 
+def previews_by(session: Session, workspace_id: str, version: str, *, limit: int = 5) -> list[Run]:
+    """The latest previews that went by these mapping files, newest first."""
+    query = select(sync_run).where(
+        sync_run.c.workspace_id == workspace_id,
+        sync_run.c.type == "preview",
+        sync_run.c.mapping_version == version,
+    )
+    rows = session.execute(query.order_by(sync_run.c.number.desc()).limit(limit))
+    return [Run(**row._mapping) for row in rows]
+
+
 def active_of(session: Session, workspace_id: str, connection_id: str) -> Run | None:
     """The connection's run that still has work before it, if there is one."""
     query = select(sync_run).where(

@@ -85,13 +85,22 @@ class Mappings:
         except MappingFileError as error:
             raise OwnMappingError(error.problems) from error
 
+    def if_it_loads(self, workspace: Workspace) -> Mapped | None:
+        """What is in force; None where it does not load any more."""
+        with suppress(OwnMappingError):
+            return self.in_force(workspace)
+        return None
+
+    def checked(self, texts: Texts) -> Mapped:
+        """Files that are not in force. Raises MappingFileError naming every mistake."""
+        files = self.load(texts)
+        return Mapped(files, self.summed(files))
+
     def of_run(self, run: Run, workspace: Workspace) -> Mapped:
         """What a run maps by: to its end that with which it began."""
         if run.mapping_version is None:
             return self.in_force(workspace)
-        now = None
-        with suppress(OwnMappingError):  # what is wrong with the newest concerns later runs
-            now = self.in_force(workspace)
+        now = self.if_it_loads(workspace)  # what is wrong with the newest concerns later runs
         if now is not None and now.version == run.mapping_version:
             return now
         return self.of_version(run.workspace_id, run.mapping_version) or self.in_force(workspace)

@@ -42,7 +42,7 @@ def provision(tools: Tools, workspace: Workspace, *, admin_id: str | None = None
     front = keeper.front()
     made = {step.object for step in done.changes if step.field is None}
     with tools.database.transaction() as session:
-        _remember(session, workspace.id, done)
+        remember(session, workspace.id, done)
         workspaces.remember_crm(session, workspace.id, crm_front_url=front or None)
         for object_ in {step.object for step in done.changes if step.do == "create"} - made:
             links.doubt(session, workspace.id, object_)
@@ -66,7 +66,7 @@ def open_writer(tools: Tools, workspace: Workspace, lane: Lane) -> Writer:
         )
     log.info("the CRM's data model was read again", version=there.version)
     with tools.database.transaction() as session:
-        _remember(session, workspace.id, there)
+        remember(session, workspace.id, there)
         names = workspaces.get(session, workspace.id).crm_names
     return tools.open_writer(replace(workspace, crm_names=names), lane)
 
@@ -121,7 +121,8 @@ def _not_ready(step: SchemaStep) -> str:
     return step.why if step.do == "conflict" else f"{where} {words[step.do]}"
 
 
-def _remember(session: Session, workspace_id: str, there: SchemaPlan) -> None:
+def remember(session: Session, workspace_id: str, there: SchemaPlan) -> None:
+    """Keep what everything is called in the CRM."""
     known = Names.of(workspaces.get(session, workspace_id).crm_names)
     workspaces.remember_crm(
         session,

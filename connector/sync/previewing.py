@@ -27,9 +27,6 @@ from connector.sync.scope import Item, Scope
 from connector.sync.settling import add_words
 from connector.sync.tools import Tools
 
-ONLY: Final = "only"
-"""In a run's checkpoint: the kinds that it is about, where those are not all."""
-
 _BLOCK: Final = 100
 _WAITS: Final = {Reason.REVIEW.value, Reason.DELETED_IN_CRM.value, Reason.IGNORED.value}
 _NOWHERE: Final = (Reason.FILTERED, Reason.DUPLICATE, Reason.GONE)
@@ -39,13 +36,9 @@ def work(tools: Tools, scope: Scope, until: datetime) -> bool:
     """Judge records until the time is up; True when all of them are."""
     if "refs" in scope.run.checkpoint:
         return _single(tools, scope, until)
-    return all(_kind(tools, scope, mapping, until) for mapping in scope.mappings if is_meant(scope, mapping))
-
-
-def is_meant(scope: Scope, mapping: Mapping) -> bool:
-    """Whether a run is about a mapping."""
-    only = scope.run.checkpoint.get(ONLY)
-    return only is None or mapping.kind in only
+    return all(
+        _kind(tools, scope, mapping, until) for mapping in scope.mappings if stages.is_meant(scope, mapping)
+    )
 
 
 def judged(scope: Scope, mapping: Mapping, pages: Sequence[Page], seen: set[Ref]) -> list[Outcome]:
@@ -74,7 +67,9 @@ def _kind(tools: Tools, scope: Scope, mapping: Mapping, until: datetime) -> bool
 
 def _is_all(scope: Scope) -> bool:
     done = scope.run.checkpoint.get("done", ())
-    return all(f"{one.kind}:{one.object.name}" in done for one in scope.mappings if is_meant(scope, one))
+    return all(
+        f"{one.kind}:{one.object.name}" in done for one in scope.mappings if stages.is_meant(scope, one)
+    )
 
 
 def _single(tools: Tools, scope: Scope, until: datetime) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from connector.store import runs
 from connector.store.connections import Connection
 from connector.store.runs import NewRun
-from connector.sync import mirror, previewing
+from connector.sync import mirror, stages
 from connector.sync.drifting import DOUBT
 from connector.sync.tools import Tools
 
@@ -37,7 +37,7 @@ def start(tools: Tools, connection: Connection, wanted: Wanted, *, why: str, cor
     if wanted.refs is not None:
         checkpoint["refs"] = {kind: list(ids) for kind, ids in wanted.refs.items()}
     if wanted.kinds:
-        checkpoint[previewing.ONLY] = list(wanted.kinds)
+        checkpoint[stages.ONLY] = list(wanted.kinds)
     if wanted.refs is not None or wanted.version is not None:
         checkpoint[DOUBT] = True
     id_ = str(uuid.uuid4())

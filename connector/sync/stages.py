@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -19,13 +19,16 @@ from connector.sync.tools import Tools
 
 log = structlog.get_logger(__name__)
 
+ONLY: Final = "only"
+"""In a run's checkpoint: the kinds that it is about, where those are not all."""
+
 _REPAIR_BLOCK = 100
 _KEPT_AT_ONCE = 5  # pages: a transaction costs as much as a page, and must not keep others waiting
 
 
 def mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
     """Read and settle blocks until the time is up; True when every kind is done."""
-    for mapping in scope.mappings:
+    for mapping in filter(partial(is_meant, scope), scope.mappings):
         stage = f"{mapping.kind}:{mapping.object.name}"
         if stage in scope.run.checkpoint.get("done", ()):
             continue
@@ -41,6 +44,12 @@ def mirror(tools: Tools, scope: Scope, until: datetime) -> bool:
                     return _is_done(scope)
             road.finish()
     return True
+
+
+def is_meant(scope: Scope, mapping: Mapping) -> bool:
+    """Whether a run is about a mapping."""
+    only = scope.run.checkpoint.get(ONLY)
+    return only is None or mapping.kind in only
 
 
 def keep_sales(tools: Tools, scope: Scope, until: datetime) -> bool:
@@ -66,7 +75,9 @@ def keep_sales(tools: Tools, scope: Scope, until: datetime) -> bool:
 
 
 def repair(tools: Tools, scope: Scope, until: datetime) -> bool:
-    """Take single records again, by id; True when none is left."""
+    """Take single records again by id, or all of some kinds; True when none is left."""
+    if ONLY in scope.run.checkpoint:
+        return mirror(tools, scope, until)
     for mapping in scope.mappings:
         while ids := scope.run.checkpoint.get("refs", {}).get(mapping.kind, ()):
             block, rest = ids[:_REPAIR_BLOCK], ids[_REPAIR_BLOCK:]
@@ -103,7 +114,11 @@ def going_on(scope: Scope) -> dict[str, Any]:
 
 def _is_done(scope: Scope) -> bool:
     done = scope.run.checkpoint.get("done", ())
-    return all(f"{mapping.kind}:{mapping.object.name}" in done for mapping in scope.mappings)
+    return all(
+        f"{mapping.kind}:{mapping.object.name}" in done
+        for mapping in scope.mappings
+        if is_meant(scope, mapping)
+    )
 
 
 def _checkpoints(scope: Scope, stage: str) -> Advance:
@@ -111,7 +126,7 @@ def _checkpoints(scope: Scope, stage: str) -> Advance:
         done = list(scope.run.checkpoint.get("done", ()))
         if place is None:
             return going_on(scope)
-        kept = {name: of for name, of in scope.run.checkpoint.items() if name == limiting.ASKED}
+        kept = {name: of for name, of in scope.run.checkpoint.items() if name in (limiting.ASKED, ONLY)}
         if place.last:
             return {**kept, "done": [*done, stage]}
         kept |= {name: n for name, n in scope.run.checkpoint.items() if name == "astray"}

@@ -184,6 +184,7 @@ WORDS = {
     "undo_previewed": "Undo of a sync looked at",
     "undo_started": "Undo of a sync started",
     "undo_let_go": "Held records let go",
+    "mapping_changed": "Mapping file changed",
     "schedule_changed": "Syncs by the clock changed",
     "sync_resumed": "Sync resumed",
     "sync_cancelled": "Sync cancelled",

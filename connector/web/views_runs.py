@@ -37,7 +37,7 @@ blueprint = access.protect(Blueprint("runs", __name__))
 
 _PAGE = 50
 _FILTERS = ("status", "type", "connection")
-_WOULD_BE: Final[Mapping[str, Status]] = {
+WOULD_BE: Final[Mapping[str, Status]] = {
     "created": Status("Would be created", "created", "ok"),
     "updated": Status("Would be updated", "updated", "info"),
     "unchanged": Status("Unchanged", "none"),
@@ -162,7 +162,7 @@ def _live(session: Session, run: Run) -> dict[str, Any]:
         "error_of": error_registry.entry,
         "words": shell.vocabulary(),
         **run_words(),
-        "outcomes": _WOULD_BE if run.type == "preview" else present.OUTCOME,
+        "outcomes": WOULD_BE if run.type == "preview" else present.OUTCOME,
     }
 
 

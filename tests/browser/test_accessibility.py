@@ -32,6 +32,9 @@ PAGES = {
     "review": "/review",
     "review-one": "/review/{review}",
     "review-decided": "/review?show=decided",
+    "mappings": "/mappings",
+    "mapping": "/mappings/membership.yaml",
+    "mapping-history": "/mappings/membership.yaml/history",
     "error-guide": "/errors",
     "error": "/errors/{error}",
     "compare": "/reconcile",
@@ -102,6 +105,25 @@ def test_a_page_before_anything_is_connected_is_accessible(
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_accessible(furnished: Mapping[str, str], viewer: Person, name: str) -> None:
     visit(viewer, name, PAGES[name].format(**furnished))
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("mapping-mistakes", "from: plan_id", "from: plan_idd"),
+        ("mapping-effects", "label: Whop plan}", "label: Whop plan, own: once}"),
+    ],
+)
+def test_a_changed_mapping_file_is_accessible(
+    furnished: Mapping[str, str], viewer: Person, name: str, before: str, after: str
+) -> None:
+    viewer.open("/mappings/membership.yaml")
+    text = viewer.page.get_by_role("textbox", name="membership.yaml")
+    text.fill(text.input_value().replace(before, after))
+    viewer.press("Check, and see what it would do")
+    viewer.page.wait_for_load_state()
+    looks_well(viewer, name)
+    assert viewer.complaints == []
 
 
 def test_the_page_to_sign_in_is_accessible(browser: Browser, installation: Installation) -> None:

@@ -42,6 +42,7 @@ from connector.store import (
     intents,
     links,
     logbook,
+    mapping_passes,
     mappings,
     misses,
     notes,
@@ -171,6 +172,9 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "workspaces.refuse": lambda s, w, _: workspaces.refuse(s, w, {"code": "x"}),
     "workspaces.accept": lambda s, w, _: workspaces.accept(s, w),
     "previews.told": lambda s, w, a: previews.told(s, w, a.run_number, "member", ["mber-of-a"]),
+    "mapping_passes.add": lambda s, w, a: mapping_passes.add(s, w, a.home.connection_id, ["member"], 2, "x"),
+    "mapping_passes.of_workspace": lambda s, w, _: mapping_passes.of_workspace(s, w),
+    "mapping_passes.take": lambda s, w, a: mapping_passes.take(s, w, a.home.connection_id, 1),
     "mappings.add": lambda s, w, _: mappings.add(s, w, replace(OWN_FILE, base=1), NOW),
     "mappings.own": lambda s, w, _: mappings.own(s, w, 1),
     "mappings.latest": lambda s, w, _: mappings.latest(s, w),
@@ -257,6 +261,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     ),
     "logbook.causes": lambda s, w, a: logbook.causes(s, w, a.run_number),
     "overview.run_page": lambda s, w, _: overview.run_page(s, w, overview.RunFilter()),
+    "overview.previews_by": lambda s, w, _: overview.previews_by(s, w, "v-of-a"),
     "overview.idle_runs": lambda s, w, _: overview.idle_runs(s, w),
     "overview.active_runs": lambda s, w, _: overview.active_runs(s, w),
     "overview.last_complete": lambda s, w, _: overview.last_complete(s, w, "ended-connection"),
@@ -481,6 +486,7 @@ _IDENTITY = "a person signs in: which workspace it is, is what the CRM just prov
 _BEFORE = "nobody is signed in yet; the browser's own secret is asked for"
 _CALLED = "for the functions of the store alone, which say whose rows"
 EXEMPT = {
+    "mapping_passes.every": "for the sweeper, which starts what is due of all workspaces",
     "pending.add": "only adds; the new row names its workspace",
     "pending.lapsed": "withdraws what is over in all workspaces",
     "pending.sweep": "forgets what is over in all workspaces, and tells only how many",
@@ -800,7 +806,7 @@ def workspace_a(database: Database) -> World:
         for add in (add_people, add_alerts, add_acts):
             add(session)
         add_comparison(session, link.id or 0)
-        add_files(session)
+        add_files(session, home)
         waiting, untold = add_reviews(session, home), add_undo(session, home, run)
     share_person(database, replace(home, connection_id="idle-connection"))
     assert None not in (link.id, held.id, event.id)
@@ -819,10 +825,13 @@ def add_clock(session: Session) -> None:
     sales.keep(session, *ids, [PAID._replace(kind="refund", id="refund-of-a", status="pending")])
 
 
-def add_files(session: Session) -> None:
+def add_files(session: Session, home: Home) -> None:
     """A mapping file of its own, and the set that a run maps by."""
     mappings.add(session, "workspace-of-a", OWN_FILE, NOW)
     mappings.keep_set(session, "workspace-of-a", "v-of-a", {"member.yaml": "of-a"})
+    look = {"type": "preview", "alone": False, "mapping_version": "v-of-a", "id": "preview-of-a"}
+    runs.start(session, a_new_run(home, **look))
+    mapping_passes.add(session, "workspace-of-a", "connection-of-a", ["member"], 1, "of-a")
 
 
 def add_undo(session: Session, home: Home, of: runs.Run) -> int:

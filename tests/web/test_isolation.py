@@ -35,6 +35,7 @@ from connector.store import (
     eventbook,
     hooks,
     inbox,
+    mappings,
     pending,
     reconciliations,
     reviews,
@@ -44,6 +45,7 @@ from connector.store.crm_grants import CrmGrant
 from connector.store.hooks import HookSecret
 from connector.store.inbox import InboxEvent
 from connector.store.links import Claimed
+from connector.store.mappings import NewChange
 from connector.store.models import metadata
 from connector.store.pending import Pending, digest
 from connector.store.reconciliations import NewReconciliation
@@ -156,7 +158,14 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
             session, CrmGrant(one.id, b.id, "https://t", "client", f"sealed-{MARK}", "sealed", NOON, NOON)
         )
     event_id = an_event(opened, b, desk)
+    a_mapping_file(opened, b, review.version)
     return {
+        "file": "member.yaml",
+        "text": "x",
+        "base": "1",
+        "how": "edited",
+        "to": "1",
+        "upload": "",
         **dict.fromkeys(("id_", "connection_id", "connection"), desk.connection.id),
         **dict.fromkeys(("run_id",), over.id),
         **dict.fromkeys(("choice", "state"), "held-1"),
@@ -210,6 +219,15 @@ def a_review(opened: Door, b: Workspace, desk: Desk) -> Review:
         claims = Claimed(b.id, desk.connection.id, "whop", "member", "person")
         reviews.ask(session, claims, [question], NOON)
         return reviews.page(session, b.id, (reviews.WAITING,)).items[0]
+
+
+def a_mapping_file(opened: Door, b: Workspace, version: str) -> None:
+    """A mapping file of B's own, and the set that a sync of B went by."""
+    text = f"{opened.parts.tools.mappings.shipped.texts['member.yaml']}\n# {MARK}\n"
+    with opened.parts.database.transaction() as session:
+        new = NewChange("member.yaml", "own", text, version, MARK, "edited", None)
+        mappings.add(session, b.id, new, NOON)
+        mappings.keep_set(session, b.id, version, {"member.yaml": text})
 
 
 def a_comparison(opened: Door, b: Workspace, desk: Desk) -> str:
@@ -340,6 +358,10 @@ WITH_IDS = [
     ("pages.overview", "GET"),
     ("runs.show", "GET"),
     ("undo.held", "GET"),
+    ("mapping.listing", "GET"),
+    ("mapping.show", "GET"),
+    ("mapping_change.history", "GET"),
+    ("mapping_change.one_set", "GET"),
 ]
 
 

@@ -18,7 +18,7 @@ from connector.store.models.events import (
     webhook_refusal,
     webhook_secret,
 )
-from connector.store.models.mappings import mapping_change, mapping_set
+from connector.store.models.mappings import mapping_change, mapping_pass, mapping_set
 from connector.store.models.notes import note
 from connector.store.models.reconciling import difference, reconcile_plan, reconciliation
 from connector.store.models.records import intent, link, sync_log_entry, sync_run
@@ -47,6 +47,7 @@ __all__ = [
     "intent",
     "link",
     "mapping_change",
+    "mapping_pass",
     "mapping_set",
     "metadata",
     "missed_delivery",

@@ -32,6 +32,18 @@ mapping_change = Table(
     Index("ix_mapping_change_file", "workspace_id", "file", "number"),
 )
 
+mapping_pass = Table(
+    "mapping_pass",
+    metadata,
+    Column("connection_id", Id, ForeignKey("connection.id"), primary_key=True),
+    Column("workspace_id", Id, ForeignKey("workspace.id"), nullable=False),
+    #: The kinds whose records are to be read anew.
+    Column("kinds", Json, nullable=False),
+    #: The latest change that wants it.
+    Column("change", Integer, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
 mapping_set = Table(
     "mapping_set",
     metadata,

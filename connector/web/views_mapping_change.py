@@ -1,0 +1,280 @@
+"""A change of a mapping file: what it would do, put in force, its history, and the way back."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import flask
+import structlog
+from flask import Blueprint, abort, g, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from connector.core.outcomes import Outcome, as_json
+from connector.errors import ConnectorError, MappingFileError, RefusedError
+from connector.ports.crm_model import SchemaPlan
+from connector.sources.whop import scopes
+from connector.store import mappings, overview
+from connector.store.runs import LogEntry
+from connector.sync import changing, rehearsing, sampling
+from connector.sync.changing import Draft
+from connector.sync.rehearsing import Wanted
+from connector.sync.sampling import Looked
+from connector.web import (
+    access,
+    error_registry,
+    limits,
+    mapping_words,
+    present,
+    shell,
+    views_mapping,
+    views_runs,
+)
+from connector.web.crm_links import CrmLinks
+from connector.web.views_mapping import CHECK_LIMIT, by_person, chosen, named, seen
+
+log = structlog.get_logger(__name__)
+
+blueprint = access.protect(Blueprint("mapping_change", __name__))
+
+MOST: Final = 200
+"""Records that are looked at while somebody waits for the page."""
+
+_SAMPLES: Final = 5
+_HOW: Final = ("edited", "uploaded", "reverted", "shipped", "removed")
+
+
+class Seen(NamedTuple):
+    """What a change would do, as far as it can be seen; ``why`` says why not further."""
+
+    plan: SchemaPlan | None
+    looked: Looked | None
+    why: str = ""
+
+
+@blueprint.get("/mappings/<file>/effects/<version>")
+@limits.limiter.limit(CHECK_LIMIT, key_func=by_person)
+def effects(file: str, version: str) -> ResponseReturnValue:
+    """What is added in Twenty, which records change, and the button that puts it in force."""
+    try:
+        draft = _draft(file, version)
+    except ConnectorError as error:
+        return _back(error, file)
+    found = _look(draft)
+    words = present.Vocabulary(draft.after)
+    mapping = draft.mapping or draft.former
+    looked = found.looked.outcomes if found.looked else []
+    changed = [one for one in looked if one.result.value in ("created", "updated", "failed")]
+    return render_template(
+        "pages/mapping_effects.html",
+        file=file,
+        version=version,
+        how=_how(),
+        base=request.args.get("base", ""),
+        title=views_mapping.title_of(mapping, shell.vocabulary() if draft.mapping is None else words, file),
+        draft=draft,
+        found=found,
+        most=MOST,
+        diff=mapping_words.diff(_before(file), draft.after.files.texts.get(file, "")),
+        added=found.plan.changes if found.plan else (),
+        conflicts=found.plan.conflicts if found.plan else (),
+        asked=_asked(draft),
+        stays=_stays(draft),
+        samples=[_as_entry(number, one) for number, one in enumerate(changed[:_SAMPLES])],
+        changed=len(changed),
+        runs=_runs_of(version),
+        chosen=chosen(),
+        connections=views_mapping.active(),
+        crm=CrmLinks(g.workspace),
+        name_of=present.name_of,
+        error_of=error_registry.entry,
+        words=words,
+        **{**views_runs.run_words(), "outcomes": views_runs.WOULD_BE},
+    )
+
+
+@blueprint.post("/mappings/<file>/effects/<version>/all")
+def look_at_all(file: str, version: str) -> ResponseReturnValue:
+    """Have every record looked at in the background, and show that."""
+    one = chosen()
+    try:
+        draft = _draft(file, version)
+        if one is None:
+            raise RefusedError("No company is connected.", code="no_connection")
+        wanted = Wanted(kinds=draft.kinds, version=version)
+        why = f"What a change of {file} would do, for {g.person.name}"
+        run_id = rehearsing.start(shell.parts().tools, one, wanted, why=why, correlation_id=g.correlation_id)
+    except ConnectorError as error:
+        return _back(error, file)
+    _record("preview_started", company=present.company(one), connection=one.id)
+    shell.tell(
+        "Every record is looked at",
+        "Nothing is written. Come back to put the change in force.",
+        link=url_for(".effects", file=file, version=version, how=_how(), base=request.form.get("base", "")),
+        label="Back to the change",
+    )
+    return flask.redirect(url_for("runs.show", run_id=run_id), 303)
+
+
+@blueprint.post("/mappings/<file>/effects/<version>")
+@limits.limiter.limit(CHECK_LIMIT, key_func=by_person)
+def apply(file: str, version: str) -> ResponseReturnValue:
+    """Put the change in force."""
+    how: Any = _how()
+    try:
+        draft = _draft(file, version)
+        changing.apply(
+            shell.parts().tools,
+            g.workspace,
+            draft,
+            who=g.person.name,
+            how=how,
+            admin_id=g.person.admin_id,
+            tell=lambda session, number: access.record(
+                session, "mapping_changed", file=file, how=how, number=number, version=version
+            ),
+        )
+    except ConnectorError as error:
+        return _back(error, file)
+    told = "Its records are read anew now; a sync shows how far that is." if draft.kinds else ""
+    shell.tell("The change counts from now on", told, link=url_for("runs.listing"), label="Sync runs")
+    return flask.redirect(url_for("mapping.listing"), 303)
+
+
+@blueprint.get("/mappings/set/<version>")
+def one_set(version: str) -> str:
+    """The files that a sync went by, as they were then."""
+    with shell.parts().database.reading() as session:
+        texts = mappings.kept_set(session, shell.workspace_id(), version[:64])
+    if texts is None:
+        abort(404)
+    found = {name: mapping_words.marked(text, name, ()) for name, text in sorted(texts.items())}
+    now, _ = views_mapping.in_force()
+    counts = now is not None and now.version == version
+    return render_template("pages/mapping_set.html", version=version, files=found, counts=counts)
+
+
+@blueprint.get("/mappings/<file>/history")
+def history(file: str) -> str:
+    """Every version of a file, with what each changed."""
+    with shell.parts().database.reading() as session:
+        found = mappings.history(session, shell.workspace_id(), named(file))
+    shipped = shell.parts().tools.mappings.shipped.texts.get(file, "")
+    if not found and not shipped:
+        abort(404)
+
+    def text(number: int) -> str:
+        """The file's text as of a place in the list."""
+        if number >= len(found) or found[number].state == "shipped":
+            return shipped
+        return found[number].text or ""
+
+    diffs = [mapping_words.diff(text(at + 1), text(at)) for at in range(len(found))]
+    return render_template(
+        "pages/mapping_history.html", file=file, changes=found, diffs=diffs, shipped=bool(shipped)
+    )
+
+
+@blueprint.post("/mappings/<file>/revert")
+@limits.limiter.limit(CHECK_LIMIT, key_func=by_person)
+def revert(file: str) -> ResponseReturnValue:
+    """Go back to an earlier version or the shipped file, or do without it: first, what that would do."""
+    to, tools = request.form.get("to", ""), shell.parts().tools
+    try:
+        text = changing.earlier(tools, g.workspace.id, named(file), to)
+        draft = changing.drafted(tools, g.workspace, file, text)
+        if draft.failed:
+            raise RefusedError("A test in the file fails.", code="mapping_tests")
+    except MappingFileError as error:
+        shell.tell("That does not go with the other files", str(error), tone="bad")
+        return flask.redirect(url_for(".history", file=file), 303)
+    except ConnectorError as error:
+        return _back(error, file)
+    tools.mappings.keep(g.workspace.id, draft.after)
+    how = {"shipped": "shipped", "off": "removed"}.get(to, "reverted")
+    base = "" if draft.base is None else str(draft.base)
+    there = url_for(".effects", file=file, version=draft.after.version, how=how, base=base)
+    return flask.redirect(there, 303)
+
+
+def _draft(file: str, version: str) -> Draft:
+    return changing.known(shell.parts().tools, g.workspace, named(file), version, base=seen())
+
+
+def _look(draft: Draft) -> Seen:
+    """The data model, and the first records, as they are now."""
+    tools, one = shell.parts().tools, chosen()
+    plan = None
+    try:
+        plan = tools.open_schema(g.workspace, g.person.admin_id).plan(draft.after.mappings)
+        if one is None or not draft.kinds or plan.conflicts:
+            why = "No company is connected, so there is no record to look at." if one is None else ""
+            return Seen(plan, None, why)
+        return Seen(plan, sampling.look(tools, one, draft.after, draft.kinds, most=MOST))
+    except ConnectorError as error:
+        log.info("what a change would do cannot be seen", code=error.code)
+        return Seen(plan, None, str(error))
+
+
+def _asked(draft: Draft) -> list[scopes.Scope]:
+    """What the change needs of Whop that was not needed before."""
+    before = {one.name for one in scopes.needed(draft.before or ())}
+    return [one for one in scopes.needed(draft.after) if one.name not in before]
+
+
+def _stays(draft: Draft) -> list[str]:
+    """The fields that nothing is written to any more: what is in them stays."""
+    if draft.former is None:
+        return []
+    words = shell.vocabulary()
+    now = {spec.name for spec in draft.mapping.specs} if draft.mapping else set()
+    gone = [spec.name for spec in draft.former.specs if spec.name not in now]
+    return [words.field(draft.former.object.name, name) for name in gone]
+
+
+def _runs_of(version: str) -> list[Any]:
+    with shell.parts().database.reading() as session:
+        return overview.previews_by(session, shell.workspace_id(), version)
+
+
+def _as_entry(number: int, one: Outcome) -> LogEntry:
+    """An outcome that is not in the log, as the pages show those that are."""
+    return LogEntry(
+        id=number,
+        run=0,
+        kind=one.ref.kind,
+        source_id=one.ref.id,
+        object=one.object,
+        crm_id=one.crm_id,
+        title=one.title,
+        result=one.result.value,
+        reason=one.reason,
+        error_code=one.error.code if one.error else None,
+        error=as_json(one.error),
+        warnings=list(one.warnings) or None,
+        before=one.before,
+        after=dict(one.after) if one.after else None,
+        drift=list(one.drift) or None,
+        created_at=shell.parts().tools.clock(),
+    )
+
+
+def _before(file: str) -> str:
+    return shell.parts().tools.mappings.texts(g.workspace).get(file, "")
+
+
+def _how() -> str:
+    how = request.values.get("how", "")
+    return how if how in _HOW else "edited"
+
+
+def _back(error: ConnectorError, file: str) -> ResponseReturnValue:
+    """To the file, with what happened."""
+    log.info("a change of the mapping was not made", code=error.code)
+    known = error_registry.entry(error.code)
+    shell.tell(known.title, f"{error} {known.todo}", tone="bad")
+    return flask.redirect(url_for("mapping.show", file=file), 303)
+
+
+def _record(what: str, **about: Any) -> None:
+    with shell.parts().database.transaction() as session:
+        access.record(session, what, **about)
