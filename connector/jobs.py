@@ -16,6 +16,7 @@ from connector.errors import TryLaterError
 from connector.sync import (
     acting,
     alerting,
+    asking,
     connecting,
     crm_access,
     deciding,
@@ -83,6 +84,11 @@ def drain() -> None:
 def act() -> None:
     """Carry out what automations are to do by now."""
     acting.take_due(_parts().acts, owner=_owner(), pause=pause)
+
+
+def ask() -> None:
+    """Take up what people in the CRM ask to be done on the source."""
+    asking.look(_parts().asks)
 
 
 def tidy() -> None:

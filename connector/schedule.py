@@ -34,6 +34,7 @@ TICKS: Sequence[Tick] = (
     Tick("drain", "webhooks", 2),
     # What automations do has its time to the second.
     Tick("act", "webhooks", 1),
+    Tick("ask", "webhooks", 5),
     Tick("tidy", "webhooks", 60),
     # Not among the webhooks themselves: it waits for Whop, and they wait for nobody.
     Tick("alert", "incremental", 30),

@@ -40,6 +40,7 @@ from connector.store.db import Database
 from connector.sync import mirror, tokens
 from connector.sync.act_endings import ActDesk
 from connector.sync.alerting import AlertDesk
+from connector.sync.asking import AskDesk
 from connector.sync.connecting import Desk
 from connector.sync.crm_access import CrmDesk
 from connector.sync.hooking import HookDesk
@@ -73,6 +74,7 @@ class Parts:
     alerts: AlertDesk
     acts: ActDesk
     janitor: Janitor
+    asks: AskDesk
 
     def check_crm_key(self, origin: str, key: str) -> CrmKey:
         """What a key opens at the server behind this address, and what it may not do of what is needed."""
@@ -154,8 +156,10 @@ def build(
     hooks = _hook_desk(settings, database, vault, openers)
     told = alerting.desk(settings, database, vault, door, clock)
     lower = (settings, database, redis, bell, budgets, vault, door)
-    acts = acting.desk(tools, openers.acts, told)
-    return Parts(*lower, openers, tools, desk, crm_desk, hooks, told, acts, _janitor(settings, database))
+    acts = acting.desk(tools, openers.acts, told, openers.requests)
+    asks = acting.ask_desk(tools, vault, openers, settings.public_url)
+    upper = (openers, tools, desk, crm_desk, hooks, told, acts, _janitor(settings, database), asks)
+    return Parts(*lower, *upper)
 
 
 def _janitor(settings: Settings, database: Database) -> Janitor:

@@ -12,6 +12,7 @@ from connector.config import Settings
 from connector.core.naming import Names
 from connector.crms.twenty.client import LIMITS, TwentyClient
 from connector.crms.twenty.notes import TwentyNoter
+from connector.crms.twenty.requests import TwentyRequests
 from connector.crms.twenty.schema import TwentySchema
 from connector.crms.twenty.views import TwentyViews
 from connector.crms.twenty.workflows import TwentyWorkflows
@@ -19,6 +20,7 @@ from connector.crms.twenty.writer import DEFAULT_BATCH, TwentyWriter
 from connector.ports import Budget, Lane, Writer
 from connector.ports.crm_model import SchemaKeeper, Views, Workflows
 from connector.ports.crm_notes import Noter
+from connector.ports.crm_requests import CrmRequests
 from connector.store.workspaces import Workspace
 
 _BUDGET: Final = Terms("Twenty", code="crm_rate_limit", limits=LIMITS)
@@ -70,6 +72,14 @@ class CrmOpeners:
         """Lists in the CRM."""
         names = Names.of(workspace.crm_names)
         return TwentyViews(self._changing(workspace, admin_id), workspace.id, names=names)
+
+    def requests(self, workspace: Workspace) -> CrmRequests:
+        """The field by which people ask for something on Whop. Raises as ``writer``."""
+        return TwentyRequests(self._client(workspace, "webhook"))
+
+    def requests_changing(self, workspace: Workspace, admin_id: str | None = None) -> CrmRequests:
+        """The same, with the right to make the field."""
+        return TwentyRequests(self._changing(workspace, admin_id))
 
     def _changing(self, workspace: Workspace, admin_id: str | None) -> TwentyClient:
         session = self.crm.changing(workspace, admin_id)

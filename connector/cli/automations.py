@@ -14,11 +14,11 @@ from connector import config
 from connector.bootstrap import Parts, acting
 from connector.cli import base
 from connector.sources.whop.acting import PERMISSIONS, READ
-from connector.store import acts, audit, automations, connections, workspaces
+from connector.store import acts, audit, automations, connections, crm_requests, workspaces
 from connector.store.acts import STATES, Act, ActFilter
 from connector.store.audit import NewEvent
 from connector.store.connections import Connection
-from connector.sync import switching
+from connector.sync import asking, switching
 
 
 @click.group("automation")
@@ -164,6 +164,31 @@ def done(workspace: str, act: int, *, as_json: bool) -> None:
     _decide(workspace, act, switching.by_hand, "act_by_hand", "is settled", as_json=as_json)
 
 
+@base.command("crm")
+@click.argument("workspace")
+@click.argument("switch", type=click.Choice(["on", "off", "show"]))
+def crm(workspace: str, switch: str, *, as_json: bool) -> None:
+    """Have people in Twenty ask for something on Whop by the field “Whop action” of opportunities, or not.
+
+    Example: flask automation crm acme on
+    """
+    with base.parts() as parts:
+        with parts.database.reading() as session:
+            one = workspaces.named(session, workspace)
+        if switch != "show":
+            (asking.switch_on if switch == "on" else asking.switch_off)(parts.asks, one)
+            new = NewEvent(f"crm_requests_{switch}", parts.tools.clock(), workspace_id=one.id)
+            with parts.database.transaction() as session:
+                audit.record(session, new)
+        with parts.database.reading() as session:
+            found = crm_requests.get(session, one.id)
+    since = found.since if found else None
+    told = {"workspace": one.name, "since": since, "webhook": bool(found and found.hook_id)}
+    how = "Twenty tells at once" if told["webhook"] else "looked for each hour"
+    line = f"Whop actions in Twenty are on since {_moment(since)}; {how}." if since else "They are off."
+    base.show(told, [line], as_json=as_json)
+
+
 def _decide(
     workspace: str, id_: int, decide: Callable[..., None], what: str, told: str, *, as_json: bool
 ) -> None:
@@ -203,6 +228,6 @@ def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-for command in (check, list_, on, off, dry_run, log, again, done):
+for command in (check, list_, on, off, dry_run, log, again, done, crm):
     automation_group.add_command(command)
 COMMANDS = (automation_group,)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from connector.core.records import SourceRecord
+from connector.core.requests import Change
 
 
 class SourceActs(Protocol):
@@ -38,6 +39,10 @@ class SourceActs(Protocol):
 
     def cancel(self, membership_id: str, *, at_period_end: bool, key: str) -> SourceRecord:
         """End a membership, now or with its period; as it is then. One ``key`` is carried out once."""
+        ...
+
+    def change(self, membership_id: str, change: Change, *, key: str) -> SourceRecord:
+        """Do what somebody asked for; the membership as it is then. One ``key`` is carried out once."""
         ...
 
     def lacks(self, permissions: Sequence[str]) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 
+from connector.store import leases
 from connector.store.db import Session, insert_new, many
 from connector.store.models import act, connection
 from connector.store.paging import NEWEST, Leaf, Place, from_place, leaf_of, newest_first
@@ -153,6 +154,19 @@ def get(session: Session, workspace_id: str, id_: int) -> Act | None:
     return None if row is None else _made(row)
 
 
+def asked_at(session: Session, one: Act, choice: str) -> datetime | None:
+    """When the same record of the CRM asked for this last, before this act."""
+    record = one.source_id.partition("@")[0]
+    query = select(act).where(
+        act.c.source_id.startswith(f"{record}@", autoescape=True),
+        act.c.workspace_id == one.workspace_id,
+        act.c.kind == one.kind,
+        act.c.id < one.id,
+    )
+    rows = session.execute(query.order_by(act.c.id.desc()).limit(10))
+    return next((row.created_at for row in rows if row.facts.get("asked") == choice), None)
+
+
 def page(
     session: Session, workspace_id: str, wanted: ActFilter, place: Place = NEWEST, limit: int = 30
 ) -> Leaf[Act]:
@@ -187,7 +201,7 @@ def _of(workspace_id: str, id_: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
-    return or_(act.c.lease_until.is_(None), act.c.lease_until < now)
+    return leases.over(act.c.lease_until, now)
 
 
 def _made(row: Any) -> Act:

@@ -73,6 +73,8 @@ OF_WORKSPACE = frozenset(
         "act_done",
         "act_failed",
         "alerts_changed",
+        "crm_requests_off",
+        "crm_requests_on",
         "automation_off",
         "automation_on",
         "alerts_muted",

@@ -7,6 +7,7 @@ sent as alerts are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from connector.core.automation import Automation
 from connector.errors import ConnectorError
@@ -17,6 +18,8 @@ from connector.store.connections import Connection
 from connector.store.db import Session
 from connector.sync import alerting
 from connector.sync.alerting import AlertDesk
+
+_DO: Final = {"Pause": "pause", "Resume": "resume", "Keep after all": "keep"}
 
 
 def tell(
@@ -29,7 +32,8 @@ def tell(
 ) -> list[str]:
     """Have it told on every way that leads to somebody; which these are."""
     ways = alerting.channels(desk, session, alerts.settings(session, act.workspace_id))
-    title = f"By hand: cancel {act.membership_id or f'the membership of {act.source_id}'}"
+    about = act.membership_id or f"the membership of {act.source_id}"
+    title = f"By hand: {_DO.get(act.facts.get('asked', ''), 'cancel')} {about}"
     text = "\n".join(_lines(desk, act, automation, company, error))
     told = [NewMessage(None, "act", way, title, text) for way in ways]
     alerts.add(session, act.workspace_id, told, desk.clock())
@@ -57,7 +61,11 @@ def _lines(
     yield ""
     yield "By hand:"
     yield f"1. Open the Whop dashboard and look for {act.membership_id or act.source_id}."
-    yield "2. See that it was bought once, and is not paid again and again."
-    yield "3. Cancel the membership there, at once."
+    if asked := act.facts.get("asked"):
+        yield f"2. See that this is still wanted: {asked}."
+        yield "3. Do it there."
+    else:
+        yield "2. See that it was bought once, and is not paid again and again."
+        yield "3. Cancel the membership there, at once."
     yield "4. Say so here, or have it tried again:"
     yield f"{desk.public_url}/automations/acts/{act.id}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import structlog
 
@@ -16,15 +16,30 @@ from connector.core.records import iso
 from connector.errors import ConnectorError, TryLaterError
 from connector.ports import Clock
 from connector.ports.acts import SourceActs
+from connector.ports.crm_requests import CrmRequests
 from connector.store import acts, audit, connections
 from connector.store.acts import Act, NewAct
 from connector.store.audit import NewEvent
 from connector.store.connections import Connection
 from connector.store.db import Database, Session
+from connector.store.workspaces import Workspace
 from connector.sync import act_alarm
 from connector.sync.alerting import AlertDesk
 
 log = structlog.get_logger(__name__)
+
+
+CRM: Final = Automation(
+    name="crm",
+    title="Asked for in Twenty",
+    about="",
+    on=frozenset(),
+    fact="opportunity",
+    steps=(),
+    calls=tuple(timedelta(seconds=seconds) for seconds in (1, 2, 4)),
+    job=tuple(timedelta(seconds=seconds) for seconds in (10, 30, 60)),
+)
+"""What people ask for in the CRM is carried out as what automations do is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +51,12 @@ class ActDesk:
     clock: Clock
     open_acts: Callable[[Connection], SourceActs]
     alerts: AlertDesk
+    open_crm: Callable[[Workspace], CrmRequests]
     ends: Callable[[], bool] = lambda: False
+
+    def terms(self, act: Act) -> Automation | None:
+        """How an act is tried again, and what it is called."""
+        return CRM if act.kind == CRM.fact else self.automation(act.automation)
 
     def automation(self, name: str) -> Automation | None:
         """The file of this name, if it is there still."""
@@ -45,7 +65,7 @@ class ActDesk:
 
 @dataclass(slots=True)
 class Job:
-    """One act under way; ``journal`` grows, and is kept with every step."""
+    """One act under way; ``journal`` grows, and is kept with every step. ``tell`` answers whoever asked."""
 
     desk: ActDesk
     act: Act
@@ -53,6 +73,7 @@ class Job:
     pause: Callable[[float], None]
     journal: list[acts.Line]
     lost: bool = False
+    tell: Callable[[str], None] = lambda _text: None
 
     def note(self, text: str) -> None:
         """A line for the journal; kept with what is kept next."""
@@ -80,7 +101,7 @@ def skip(job: Job, why: str, **values: Any) -> None:
 
 def left(job: Job, verdict: Verdict, membership_id: str) -> None:
     """There is nothing to do: because it was done and the answer was lost, or for another reason."""
-    automation = job.desk.automation(job.act.automation)
+    automation = job.desk.terms(job.act)
     if verdict.ended and job.act.begun_at is not None and automation is not None:
         told = "Whop shows that it was carried out: only the answer had been lost. It was not asked again."
         return done(job, automation, told, membership_id)
@@ -126,7 +147,7 @@ def fail(job: Job, error: ConnectorError) -> None:
     if error.code == "worker_ends":
         _give_back(job, due_at=now)
         return
-    tries, automation = act.tries + 1, job.desk.automation(act.automation)
+    tries, automation = act.tries + 1, job.desk.terms(act)
     wait = automation.wait_after(tries) if automation else None
     job.note(f"Try {tries} failed: {error}")
     log.warning("an act failed", act=act.id, code=error.code, tries=tries)
@@ -149,7 +170,8 @@ def _give_back(job: Job, **values: Any) -> None:
 
 def _give_up(job: Job, error: ConnectorError, values: Mapping[str, Any]) -> None:
     desk, act, now = job.desk, job.act, job.desk.clock()
-    automation = desk.automation(act.automation)
+    automation = desk.terms(act)
+    job.tell(f"It did not work: {error} An admin was told.")
     try:
         with desk.database.transaction() as session:
             company = connections.get(session, act.workspace_id, act.connection_id)

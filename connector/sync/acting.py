@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from threading import Lock
@@ -18,14 +18,13 @@ from typing import Final
 import structlog
 
 from connector.core import automation as core
-from connector.core.automation import Automation
 from connector.core.purchases import Verdict, judge
-from connector.errors import ConnectorError, RefusedError, TryLaterError
+from connector.errors import ConnectorError, RefusedError
 from connector.ports.acts import SourceActs
 from connector.store import acts, automations, connections
 from connector.store.acts import Act
 from connector.store.automations import Switch
-from connector.sync import purchases
+from connector.sync import act_calls, crm_acts, purchases
 from connector.sync.act_endings import ActDesk, Job, done, fail, left, skip
 from connector.sync.heartbeat import heartbeat
 
@@ -98,6 +97,8 @@ def _prolong(job: Job) -> None:
 
 def _carry_out(job: Job, doors: _Doors, switch: Switch | None) -> None:
     desk, act = job.desk, job.act
+    if act.kind == crm_acts.KIND:
+        return crm_acts.carry_out(job, doors.of(act))
     automation = desk.automation(act.automation)
     step = automation.step(act.step) if automation else None
     if automation is None or step is None:
@@ -113,8 +114,15 @@ def _carry_out(job: Job, doors: _Doors, switch: Switch | None) -> None:
     verdict = _looked(source, found.membership_id, plans)
     if not verdict.act:
         return left(job, verdict, found.membership_id)
-    _begin(job, found.membership_id)
-    _ask(job, automation, source, found.membership_id, plans)
+    id_ = found.membership_id
+    act_calls.begin(job, id_, f"Asking Whop to cancel {id_} now.")
+    act_calls.ask(
+        job,
+        automation.calls,
+        lambda key: source.cancel(id_, at_period_end=False, key=key).fields,
+        is_done=lambda after: judge(after, None, None).ended,
+        look=lambda: _looked(source, id_, plans).ended,
+    )
     done(job, automation, "Cancelled on Whop.", found.membership_id)
     return None
 
@@ -125,37 +133,3 @@ def _looked(source: SourceActs, membership_id: str, plans: frozenset[str] | None
         return judge(None, None, plans)
     plan = source.record("plan", membership.fields["plan_id"])
     return judge(membership.fields, plan.fields if plan else None, plans)
-
-
-def _begin(job: Job, membership_id: str) -> None:
-    """Commit what is about to be done, before it is."""
-    begun_at = job.act.begun_at or job.desk.clock()
-    job.note(f"Asking Whop to cancel {membership_id} now.")
-    with job.desk.database.transaction() as session:
-        job.keep(session, begun_at=begun_at, membership_id=membership_id)
-    job.act = replace(job.act, begun_at=begun_at, membership_id=membership_id)
-
-
-def _ask(
-    job: Job, automation: Automation, source: SourceActs, membership_id: str, plans: frozenset[str] | None
-) -> None:
-    """Have it carried out. When no answer tells, the membership is looked at before anybody asks again."""
-    act = job.act
-    begun = int((act.begun_at or act.due_at).timestamp() * 1000)
-    key = f"act-{act.connection_id}-{act.id}-{act.tries}-{begun}"
-    for wait in (*automation.calls, None):
-        if job.lost:
-            raise TryLaterError("Another worker has this act.", code="lease_lost")
-        try:
-            after = source.cancel(membership_id, at_period_end=False, key=key)
-        except TryLaterError as error:
-            if wait is None or (error.after or 0.0) > _LONGEST_ASKED:
-                raise
-            job.note(f"No answer that tells: {error} Looking again in a moment.")
-            job.pause(max(wait.total_seconds(), error.after or 0.0))
-            if _looked(source, membership_id, plans).ended:
-                return
-        else:
-            if judge(after.fields, None, None).ended:
-                return
-            raise TryLaterError("Whop answered, but the membership has not ended.", code="act_unanswered")

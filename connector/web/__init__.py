@@ -5,7 +5,19 @@ from __future__ import annotations
 from flask import Flask
 
 from connector.bootstrap import Parts
-from connector.web import access, account, crm_sign_in, health, pages, plan, safety, signin, webhooks, whop
+from connector.web import (
+    access,
+    account,
+    crm_hooks,
+    crm_sign_in,
+    health,
+    pages,
+    plan,
+    safety,
+    signin,
+    webhooks,
+    whop,
+)
 from connector.web.intake import Intake
 
 
@@ -28,6 +40,8 @@ def create_app(parts: Parts) -> Flask:
     app.extensions["intake"] = Intake(parts.database, parts.vault, parts.tools.clock)
     access.csrf.exempt(webhooks.blueprint)
     app.register_blueprint(webhooks.blueprint)
+    access.csrf.exempt(crm_hooks.blueprint)
+    app.register_blueprint(crm_hooks.blueprint)
     pages.install(app)
     app.register_blueprint(whop.blueprint)
     app.register_blueprint(plan.blueprint)

@@ -163,6 +163,8 @@ WORDS = {
     "act_by_hand": "Action done by hand",
     "act_done": "Automation acted on Whop",
     "act_failed": "Automation gave up",
+    "crm_requests_off": "Whop actions in Twenty switched off",
+    "crm_requests_on": "Whop actions in Twenty switched on",
     "automation_off": "Automation switched off",
     "automation_on": "Automation switched on",
     "alerts_changed": "Alerts changed",

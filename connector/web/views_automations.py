@@ -10,12 +10,15 @@ from flask.typing import ResponseReturnValue
 
 from connector.core.automation import Automation
 from connector.core.records import SourceRecord
+from connector.core.requests import LABELS
 from connector.errors import ConnectorError
-from connector.store import acts, automations, connections
+from connector.sources.whop.acting import CANCEL, MANAGE
+from connector.store import acts, automations, connections, crm_requests
 from connector.store.acts import STATES, Act, ActFilter
 from connector.store.automations import Switch
 from connector.store.connections import Connection
-from connector.sync import switching
+from connector.sync import asking, switching
+from connector.sync.act_endings import CRM
 from connector.web import access, act_words, error_registry, filters, present, shell
 from connector.web.views_connections import found_or_404
 
@@ -36,12 +39,17 @@ def listing() -> str:
         switches = {one.id: automations.of_connection(session, desk, one.id) for one in known}
         leaf = acts.page(session, desk, wanted, filters.place())
         counts = acts.count(session, desk)
+        asks = crm_requests.get(session, desk)
     return render_template(
         "pages/automations.html",
         known=known,
         automations=parts.acts.automations,
         switches=switches,
         counts=counts,
+        asks=asks if asks and asks.since else None,
+        asked_trouble=error_registry.entry(asks.error["code"]) if asks and asks.error else None,
+        choices=list(LABELS),
+        permissions=(CANCEL, MANAGE),
         leaf=leaf,
         titles={one.id: present.company(one) for one in known},
         any_filter=filters.is_filtered("state", "connection"),
@@ -94,6 +102,25 @@ def switch_off(id_: str, name: str) -> ResponseReturnValue:
     left = f" {present.plural(dropped, 'action')} that waited will not be done." if dropped else ""
     shell.tell(f"{automation.title} is off", f"Nothing is done on Whop any more.{left}")
     return _back(one, name)
+
+
+@blueprint.post("/automations/twenty")
+def switch_crm() -> ResponseReturnValue:
+    """Have people in Twenty ask for something by a field, or not any more."""
+    desk, on = shell.parts().asks, request.form.get("on") == "yes"
+    admin_id = g.person.id if g.person.is_admin else None
+    try:
+        (asking.switch_on if on else asking.switch_off)(desk, g.workspace, admin_id)
+    except ConnectorError as error:
+        shell.tell(str(error), error_registry.todo(error), tone="bad")
+        return flask.redirect(url_for(".listing"), 303)
+    with shell.parts().database.transaction() as session:
+        access.record(session, "crm_requests_on" if on else "crm_requests_off")
+    if on:
+        shell.tell("Whop actions are on", "Opportunities in Twenty have the field “Whop action” now.")
+    else:
+        shell.tell("Whop actions are off", "Nothing is taken up any more; the field stays in Twenty.")
+    return flask.redirect(url_for(".listing"), 303)
 
 
 @blueprint.get("/automations/acts/<int:act_id>")
@@ -218,7 +245,7 @@ def _words() -> dict[str, Any]:
 
 
 def _named(name: str) -> str:
-    found = shell.parts().acts.automation(name)
+    found = CRM if name == CRM.name else shell.parts().acts.automation(name)
     return found.title if found else name
 
 

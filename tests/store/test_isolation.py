@@ -31,6 +31,7 @@ from connector.store import (
     checkpoints,
     connections,
     crm_grants,
+    crm_requests,
     differences,
     drains,
     endings,
@@ -150,6 +151,12 @@ def add_acts(session: Session) -> None:
     for name in ("waits", "held", "failed"):
         new = NewAct(*ids, "of-a", 0, "payment", f"{name}-of-a", event, "2026", {}, NOW)
         acts.add(session, [new], NOW)
+    for place in ("1", "2"):
+        asked = {"opportunity": "of-a", "asked": "of-a"}
+        new = NewAct(*ids, "crm", 0, "opportunity", f"of-a@{place}", None, "2026", asked, NOW)
+        acts.add(session, [new], NOW)
+    values = {"since": NOW, "hook_id": "hook-of-a", "secret_sealed": "sealed-of-a"}
+    crm_requests.keep(session, ids[0], due_at=NOW, **values)
     for number, state in ((2, "waiting"), (3, "failed")):
         taken = acts.claim(
             session, the_act(session, ids[0], number), owner="worker-1", now=NOW, until=NOW + MINUTE
@@ -378,6 +385,16 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "automations.switch": lambda s, w, a: automations.switch(
         s, w, a.home.connection_id, "of-a", since=None, plans={}
     ),
+    "acts.asked_at": lambda s, w, _: repr(acts.asked_at(s, the_act(s, w, 5), "of-a") and "asked-of-a"),
+    "crm_requests.get": lambda s, w, _: crm_requests.get(s, w),
+    "crm_requests.keep": lambda s, w, _: crm_requests.keep(s, w, due_at=NOW, since=None),
+    "crm_requests.heard": lambda s, w, _: crm_requests.heard(s, w, NOW - MINUTE),
+    "crm_requests.claim": lambda s, w, _: crm_requests.claim(
+        s, replace(crm_requests.due(s, NOW)[0], workspace_id=w), NOW + MINUTE, NOW
+    ),
+    "crm_requests.memberships": lambda s, w, _: crm_requests.memberships(
+        s, w, "opportunity", ["crm-deal-of-a"]
+    ),
     "acts.claim": lambda s, w, _: acts.claim(s, the_act(s, w, 1), owner="x", now=NOW, until=NOW + MINUTE),
     "acts.renew": lambda s, w, _: acts.renew(s, the_act(s, w, 2), owner="worker-1", until=NOW),
     "acts.keep": lambda s, w, _: acts.keep(s, the_act(s, w, 2), {"outcome": "x"}, owner="worker-1"),
@@ -527,6 +544,7 @@ EXEMPT = {
     "silence.missed": "counts for the very run that it is given, which names its workspace",
     "drains.waiting": "passes on the ids of connections whose events wait, over all workspaces",
     "registrations.due": "passes on the ids of connections whose webhook is to be looked after",
+    "crm_requests.due": "passes on where it is time to look, over all workspaces",
     "acts.add": "only adds; the new rows name their workspace",
     "acts.due": "passes on what is to be done, over all workspaces, to whoever does it",
     "alerts.due": "passes on what is to be sent, over all workspaces, to whoever sends it",

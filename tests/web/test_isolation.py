@@ -73,6 +73,7 @@ EXEMPT = {
     "crm_sign_in.begin": "before anybody is signed in",
     "crm_sign_in.answer": "for the CRM, which says whose workspace it is; only the browser that went there",
     "crm.sign_in": "takes no id; it leads to the CRM of the session's own workspace, outside",
+    "crm_hooks.of_workspace": "for the CRM, which signs with the workspace's own secret",
     "webhooks.of_app": "for Whop, which signs: the app serves every workspace that has the company",
     "webhooks.of_connection": "for Whop, which signs with the connection's own secret",
 }

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from connector.core.automation import Verb
 from connector.core.records import BadRecord, Ref, SourceRecord, iso
+from connector.core.requests import Change
 from connector.errors import ReconnectError, RefusedError, TryLaterError
 
 from . import client, taking
@@ -32,13 +33,31 @@ class Permission(NamedTuple):
     title: str
 
 
-PERMISSIONS: Final[Mapping[Verb, Permission]] = {
-    "cancel": Permission("membership:cancel", "Cancel memberships"),
-}
+CANCEL: Final = Permission("membership:cancel", "Cancel memberships")
+MANAGE: Final = Permission("member:manage", "Pause, resume and keep memberships")
+PERMISSIONS: Final[Mapping[Verb, Permission]] = {"cancel": CANCEL}
 """What each step of an automation needs, beside what is read anyway."""
 
 READ: Final = ("member:basic:read", "payment:basic:read", "plan:basic:read")
 """What has to be looked at before anything is changed."""
+
+
+class _Call(NamedTuple):
+    """How Whop is asked; what is to be is always said, because an empty body may end the access."""
+
+    method: str
+    path: str
+    permission: Permission
+    body: Mapping[str, Any] = {}
+
+
+_CALLS: Final[Mapping[Change, _Call]] = {
+    "cancel_now": _Call("POST", "/cancel", CANCEL, {"cancel_at_period_end": False}),
+    "cancel_at_end": _Call("POST", "/cancel", CANCEL, {"cancel_at_period_end": True}),
+    "uncancel": _Call("PATCH", "", MANAGE, {"cancel_at_period_end": False}),
+    "pause": _Call("POST", "/pause", MANAGE),
+    "resume": _Call("POST", "/resume", MANAGE),
+}
 
 
 class WhopActs:
@@ -75,7 +94,28 @@ class WhopActs:
 
     def cancel(self, membership_id: str, *, at_period_end: bool, key: str) -> SourceRecord:
         """POST …/cancel. How is always said: an empty body ends the access at once."""
-        return self._change(membership_id, "cancel", {"cancel_at_period_end": at_period_end}, key)
+        return self.change(membership_id, "cancel_at_end" if at_period_end else "cancel_now", key=key)
+
+    def change(self, membership_id: str, change: Change, *, key: str) -> SourceRecord:
+        """One request. Under one key Whop carries it out once, so a repeat changes nothing."""
+        ref, call = Ref(SOURCE, "membership", membership_id), _CALLS[change]
+        if not is_id(membership_id) or not membership_id.strip("."):
+            raise bad_value("id", "the id of a membership", membership_id)
+        path = f"/memberships/{quote(membership_id, safe='')}{call.path}"
+        try:
+            answer = client.call(
+                self._session, call.method, path, json=dict(call.body), key=key[:_LONGEST_KEY]
+            )
+        except ReconnectError as error:
+            raise _not_allowed(error, call.permission) from error
+        except RefusedError as error:
+            if error.code == CONFLICT:
+                # Of the first request under this key Whop does not know yet, or any more, how it ended.
+                raise TryLaterError(
+                    "Whop does not say yet what became of it.", code="act_unanswered"
+                ) from error
+            raise
+        return taking.asked_for(ref, answer, self._company, frozenset())
 
     def lacks(self, permissions: Sequence[str]) -> tuple[str, ...]:
         """Asked by name."""
@@ -95,25 +135,6 @@ class WhopActs:
         items, _, _ = parts(path, client.get(self._session, path, params))
         found = (taking.listed(kind, item, self._company, frozenset(), self._new_words) for item in items)
         return [one for one in found if isinstance(one, SourceRecord)]
-
-    def _change(self, membership_id: str, what: str, body: Mapping[str, Any], key: str) -> SourceRecord:
-        """One request. Under one key Whop carries it out once, so a repeat changes nothing."""
-        ref = Ref(SOURCE, "membership", membership_id)
-        if not is_id(membership_id) or not membership_id.strip("."):
-            raise bad_value("id", "the id of a membership", membership_id)
-        path = f"/memberships/{quote(membership_id, safe='')}/{what}"
-        try:
-            answer = client.call(self._session, "POST", path, json=dict(body), key=key[:_LONGEST_KEY])
-        except ReconnectError as error:
-            raise _not_allowed(error, PERMISSIONS["cancel"]) from error
-        except RefusedError as error:
-            if error.code == CONFLICT:
-                # Of the first request under this key Whop does not know yet, or any more, how it ended.
-                raise TryLaterError(
-                    "Whop does not say yet what became of it.", code="act_unanswered"
-                ) from error
-            raise
-        return taking.asked_for(ref, answer, self._company, frozenset())
 
 
 def _not_allowed(error: ReconnectError, needed: Permission) -> ReconnectError | RefusedError:

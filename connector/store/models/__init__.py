@@ -8,7 +8,7 @@ from __future__ import annotations
 from connector.store.db import metadata
 from connector.store.models.access import audit_event, operator, sign_in_link, web_session
 from connector.store.models.alerts import alert_message, alert_settings, incident
-from connector.store.models.automations import act, automation
+from connector.store.models.automations import act, automation, crm_request
 from connector.store.models.crm import connection, pending_authorization, workspace
 from connector.store.models.events import (
     drain,
@@ -38,6 +38,7 @@ __all__ = [
     "connection",
     "crm_grant",
     "crm_registration",
+    "crm_request",
     "crm_sign_in",
     "difference",
     "drain",

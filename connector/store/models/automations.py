@@ -69,3 +69,21 @@ act = Table(
     Index("ix_act_workspace_id", "workspace_id", "id"),
     Index("ix_act_event", "event"),
 )
+
+#: Whether people in a workspace's CRM may ask for something on the source; without a row they may not.
+crm_request = Table(
+    "crm_request",
+    metadata,
+    Column("workspace_id", Id, ForeignKey("workspace.id"), primary_key=True),
+    #: What was asked after this moment counts; null: it is off.
+    Column("since", UtcDateTime),
+    #: The webhook that the CRM tells us by, and its sealed secret; null where it takes none from us.
+    Column("hook_id", String(64)),
+    Column("secret_sealed", Text),
+    #: When is looked next: an hour after the last time, or as soon as the CRM tells something.
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("looked_at", UtcDateTime),
+    #: What stood in the way last; null where nothing did.
+    Column("error", Json),
+    Index("ix_crm_request_due_at", "due_at"),
+)

@@ -1,0 +1,123 @@
+"""What Twenty tells is believed by its signature over the raw body, and then only makes us look."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from desk import Desk, desk
+from entering import NOON
+
+from connector.store import crm_requests
+from connector.sync import asking
+
+SECRET = "a-secret-of-the-webhook"
+
+
+@pytest.fixture
+def backend() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def console(database_url: str) -> Iterator[Desk]:
+    with desk(database_url) as opened:
+        yield opened
+
+
+def listening(console: Desk) -> None:
+    parts, id_ = console.door.parts, console.workspace.id
+    sealed = parts.vault.seal(SECRET, bound_to=asking.binding(id_))
+    values = {"since": NOON, "hook_id": "hook-1", "secret_sealed": sealed}
+    with parts.database.transaction() as session:
+        crm_requests.keep(session, id_, due_at=parts.asks.clock() + timedelta(hours=1), **values)
+
+
+def is_due(console: Desk) -> bool:
+    with console.door.parts.database.reading() as session:
+        found = crm_requests.get(session, console.workspace.id)
+    return found is not None and found.due_at <= console.door.parts.asks.clock()
+
+
+def deliver(console: Desk, choice: str | None = "PAUSE", *, secret: str = SECRET, **changed: Any) -> int:
+    body = {"eventName": "opportunity.updated", "record": {"id": "opp-1", "whopAction": choice}}
+    raw = changed.get("raw", json.dumps(body).encode())
+    stamp = str(int((console.door.parts.asks.clock().timestamp() + changed.get("late", 0)) * 1000))
+    signed = hmac.new(secret.encode(), stamp.encode() + b":" + raw, hashlib.sha256).hexdigest()
+    headers = {"X-Twenty-Webhook-Timestamp": changed.get("stamp", stamp)}
+    headers |= {"X-Twenty-Webhook-Signature": signed}
+    path = f"/webhooks/twenty/{changed.get('workspace', console.workspace.id)}"
+    data = changed.get("sent", raw)
+    return console.browser.post(path, data=data, headers=headers).status_code
+
+
+def test_what_asks_for_something_makes_us_look(console: Desk) -> None:
+    listening(console)
+
+    assert deliver(console) == 200
+    assert is_due(console)
+
+
+def test_what_we_wrote_ourselves_holds_no_choice_and_is_passed_over(console: Desk) -> None:
+    listening(console)
+
+    assert deliver(console, None) == 200
+    assert not is_due(console)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"secret": "another"},
+        {"sent": b'{"record":{"whopAction":"CANCEL_NOW"}}'},
+        {"late": -301},
+        {"late": 301},
+        {"stamp": "yesterday"},
+        {"stamp": ""},
+        {"workspace": "none"},
+    ],
+)
+def test_what_is_not_signed_by_the_crm_is_refused(console: Desk, changed: dict[str, Any]) -> None:
+    listening(console)
+
+    assert deliver(console, **changed) == 401
+    assert not is_due(console)
+
+
+def test_nobody_is_believed_while_it_is_off(console: Desk) -> None:
+    listening(console)
+    with console.door.parts.database.transaction() as session:
+        crm_requests.keep(session, console.workspace.id, due_at=NOON, since=None)
+
+    assert deliver(console) == 401
+
+
+@pytest.mark.parametrize(("raw", "status"), [(b"no json", 400), (b"[1]", 200), (b'{"record":[]}', 200)])
+def test_a_body_of_another_shape_does_no_harm(console: Desk, raw: bytes, status: int) -> None:
+    listening(console)
+
+    assert deliver(console, raw=raw) == status
+    assert not is_due(console)
+
+
+def test_the_page_says_how_it_stands_and_that_memberships_cannot_be_made(console: Desk) -> None:
+    page = console.page("/automations")
+    assert "Memberships cannot be made this way" in page
+    assert "checkout link" in page
+    assert "Twenty tells at once" not in page
+
+    listening(console)
+    assert "Twenty tells at once" in console.page("/automations")
+
+
+def test_the_secret_opens_for_its_own_workspace_alone(console: Desk) -> None:
+    listening(console)
+    asks = console.door.parts.asks
+
+    assert asking.secret_of(asks, console.workspace.id) == SECRET
+    assert asking.secret_of(asks, "another") is None
