@@ -78,13 +78,15 @@ class Heard(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """Why there is something to do: what an event told, as far as it did. ``at`` is when it came about."""
+    """Why there is something to do: what an event told, as far as it did. ``at`` is when it came about,
+    ``heard_at`` when we were told."""
 
     automation: str
     kind: str
     id: str
     event: int
     at: str
+    heard_at: str
     fields: dict[str, Any]
 
 
@@ -116,7 +118,8 @@ def _cause(automation: Automation, switch: Switched, heard: Heard) -> Cause | No
     plan = fields.get(PLAN)
     if automation.chooses_plans and plan is not None and plan not in switch.plans:
         return None
-    return Cause(automation.name, told.ref.kind, told.ref.id, heard.event, at, dict(_kept(fields)))
+    kept = dict(_kept(fields))
+    return Cause(automation.name, told.ref.kind, told.ref.id, heard.event, at, heard.received_at, kept)
 
 
 def _kept(fields: Fields) -> Iterator[tuple[str, Any]]:
@@ -131,6 +134,6 @@ def is_meant(automation: Automation, fields: Fields) -> bool:
     return all(one.read(fields) is not UNKNOWN and passes(fields, one) for one in automation.when)
 
 
-def first_due(automation: Automation, now: datetime) -> datetime:
-    """When the first step's time has come."""
-    return now + automation.steps[0].wait
+def first_due(automation: Automation, heard_at: datetime) -> datetime:
+    """When the first step's time has come: what an event waited for to be taken counts."""
+    return heard_at + automation.steps[0].wait

@@ -7,6 +7,7 @@ each act once. Events that a person has taken again set off nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import structlog
 
@@ -61,7 +62,7 @@ def _heard(tools: Tools, company: str, events: Sequence[InboxEvent]) -> Iterator
 def _new(tools: Tools, workspace_id: str, connection_id: str, cause: Cause) -> NewAct:
     now = tools.clock()
     automation = next(one for one in tools.automations if one.name == cause.automation)
-    due_at = core.first_due(automation, now)
+    due_at = core.first_due(automation, datetime.fromisoformat(cause.heard_at))
     return NewAct(
         workspace_id,
         connection_id,

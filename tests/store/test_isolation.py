@@ -157,6 +157,9 @@ def add_acts(session: Session) -> None:
         acts.add(session, [new], NOW)
     values = {"since": NOW, "hook_id": "hook-of-a", "secret_sealed": "sealed-of-a"}
     crm_requests.keep(session, ids[0], due_at=NOW, **values)
+    deal = {"workspace_id": ids[0], "connection_id": ids[1], "source": "whop", "kind": "membership"}
+    deal |= {"source_id": "deal-of-a", "object": "opportunity", "crm_id": "crm-deal-of-a"}
+    session.execute(metadata.tables["link"].insert().values(deal))
     for number, state in ((2, "waiting"), (3, "failed")):
         taken = acts.claim(
             session, the_act(session, ids[0], number), owner="worker-1", now=NOW, until=NOW + MINUTE
