@@ -78,7 +78,7 @@ def on(name: str, connection: str, plans: tuple[str, ...], *, as_json: bool) -> 
     """
     with base.parts() as parts:
         one, automation = _found(parts, connection), switching.found(parts.acts, name)
-        needs = tuple(PERMISSIONS[step.verb].name for step in automation.steps)
+        needs = tuple(needed.name for step in automation.steps for needed in PERMISSIONS[step.verb])
         switching.switch_on(parts.acts, one, name, {plan: plan for plan in plans}, (*needs, *READ))
         _record(parts, one, "automation_on", name)
     told = {"connection": connection, "automation": name, "on": True, "plans": list(plans)}
@@ -108,19 +108,19 @@ def off(name: str, connection: str, *, as_json: bool) -> None:
 @click.option("--plan", "plans", multiple=True, help="Only payments of this plan; repeatable.")
 @click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True)
 def dry_run(name: str, connection: str, plans: tuple[str, ...], days: int, *, as_json: bool) -> None:
-    """Say what an automation would have done with the newest payments. Nothing is changed.
+    """Say what an automation would have done with the newest payments, or memberships. Nothing is changed.
 
     Example: flask automation dry-run one_time_purchases 1f0c… --days 30
     """
     with base.parts() as parts:
         one = _found(parts, connection)
         found = switching.dry_run(parts.acts, one, name, frozenset(plans) or None, days=days)
-    head = ("would", "payment", "membership", "plan", "paid", "why")
+    head = ("would", "record", "membership", "plan", "at", "why")
     rows = [
-        ("cancel" if one.would else "leave", one.payment_id, one.membership_id, one.plan_id, one.at, one.why)
+        ("act" if one.would else "leave", one.record_id, one.membership_id, one.plan_id, one.at, one.why)
         for one in found
     ]
-    lines = base.table(rows, head) if rows else ["No payment of these days is one that it is for."]
+    lines = base.table(rows, head) if rows else ["Nothing of these days is what it is for."]
     base.show([dict(zip(head, row, strict=True)) for row in rows], lines, as_json=as_json)
 
 

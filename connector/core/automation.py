@@ -14,12 +14,13 @@ from typing import Any, Final, Literal, NamedTuple
 from connector.core import notes
 from connector.core.events import Told
 from connector.core.mapping import Filter, passes
+from connector.core.notes import Words
 from connector.core.records import UNKNOWN
 
 Fields = Mapping[str, Any]
-Verb = Literal["cancel"]
-VERBS: Final[Mapping[Verb, tuple[str, ...]]] = {"cancel": ("now",)}
-"""What a step may do, and how."""
+Verb = Literal["cancel", "message"]
+VERBS: Final[Mapping[Verb, tuple[str, ...]]] = {"cancel": ("now",), "message": ()}
+"""What a step may do, and how; a message has its text."""
 
 PLAN: Final = "plan_id"
 """The field by which a record belongs to a plan."""
@@ -27,11 +28,13 @@ PLAN: Final = "plan_id"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that is done, ``wait`` after what came before it."""
+    """One thing that is done, ``wait`` after what came before it. ``how`` is as the file has it, ``says``
+    what a message says of a membership."""
 
     verb: Verb
     how: str
     wait: timedelta = timedelta(0)
+    says: Words = str
 
 
 @dataclass(frozen=True, slots=True)

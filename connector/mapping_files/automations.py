@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from connector.core.automation import VERBS, Automation, Step, Verb
+from connector.core.automation import VERBS, Automation, Step
 from connector.core.catalogue import CrmCatalogue, SourceCatalogue
 from connector.core.mapping import Filter
 from connector.errors import AutomationFileError
@@ -18,6 +19,7 @@ from connector.mapping_files.loading import text_of_file
 from connector.mapping_files.nodes import Node, Scalar, Table, compose, plain, shown
 from connector.mapping_files.problems import Problems, listed
 from connector.mapping_files.reading import Part, missing, part_of, text_of, texts_of
+from connector.mapping_files.templates import message_of
 from connector.mapping_files.world import World
 
 KEYS: Final = ("version", "title", "about", "on", "when", "choose", "wait", "do", "retry")
@@ -80,7 +82,7 @@ def _automation(file: str, text: str, world: World) -> Automation | None:
     on = _events(root, world)
     fact = world.source.events[on[0][1]] if on else ""
     calls, job = _retry(root)
-    steps = tuple(_steps(root))
+    steps = tuple(_steps(root, world))
     if not on or not steps:
         return None
     return Automation(
@@ -132,7 +134,7 @@ def _chooses(root: Part) -> bool:
 # --- do
 
 
-def _steps(root: Part) -> Iterator[Step]:
+def _steps(root: Part, world: World) -> Iterator[Step]:
     node, problems = root.node("do"), root.problems
     if node is None:
         return
@@ -142,13 +144,13 @@ def _steps(root: Part) -> Iterator[Step]:
     first = _period(root.node("wait"), problems)
     for number, item in enumerate(items):
         part = part_of(item, problems, "a step", {**dict.fromkeys(VERBS, ""), "wait": ""})
-        step = _step(part) if part is not None else None
+        step = _step(part, world) if part is not None else None
         if step is not None and part is not None:
             wait = _period(part.node("wait"), problems) or (first if number == 0 else None)
-            yield Step(step[0], step[1], wait or timedelta(0))
+            yield replace(step, wait=wait or timedelta(0))
 
 
-def _step(part: Part) -> tuple[Verb, str] | None:
+def _step(part: Part, world: World) -> Step | None:
     verbs = [verb for verb in VERBS if verb in part]
     if len(verbs) != 1:
         found = f"{len(verbs)} of these" if verbs else "a step that does nothing"
@@ -156,9 +158,12 @@ def _step(part: Part) -> tuple[Verb, str] | None:
         return None
     verb = verbs[0]
     text, node = part.text(verb), part.node(verb)
+    if verb == "message":
+        says = message_of(node, world) if text is not None and node is not None else None
+        return Step(verb, text or "", says=says) if says is not None else None
     if text is not None and node is not None and text not in VERBS[verb]:
         part.problems.unknown(node, text, listed(VERBS[verb]), VERBS[verb])
-    return (verb, text) if text is not None and text in VERBS[verb] else None
+    return Step(verb, text) if text is not None and text in VERBS[verb] else None
 
 
 # --- waits

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from connector.core.records import SourceRecord
 from connector.core.requests import Change
@@ -43,6 +43,22 @@ class SourceActs(Protocol):
 
     def change(self, membership_id: str, change: Change, *, key: str) -> SourceRecord:
         """Do what somebody asked for; the membership as it is then. One ``key`` is carried out once."""
+        ...
+
+    def channel(self, user_id: str) -> str:
+        """The support chat with a user, opened now or long ago; its id."""
+        ...
+
+    def messages(self, channel: str) -> Sequence[str]:
+        """The texts in a chat, as many as one look shows."""
+        ...
+
+    def write(self, channel: str, text: str, *, key: str) -> Mapping[str, Any]:
+        """Write into a chat; what was written. One ``key`` is carried out once."""
+        ...
+
+    def latest_memberships(self, since: datetime, most: int) -> Sequence[SourceRecord]:
+        """The newest memberships of the company since then."""
         ...
 
     def lacks(self, permissions: Sequence[str]) -> tuple[str, ...]:

@@ -33,8 +33,11 @@ def tell(
     """Have it told on every way that leads to somebody; which these are."""
     ways = alerting.channels(desk, session, alerts.settings(session, act.workspace_id))
     about = act.membership_id or f"the membership of {act.source_id}"
-    title = f"By hand: {_DO.get(act.facts.get('asked', ''), 'cancel')} {about}"
-    text = "\n".join(_lines(desk, act, automation, company, error))
+    step = automation.step(act.step) if automation else None
+    writes = step is not None and step.verb == "message"
+    do = "write to the buyer of" if writes else _DO.get(act.facts.get("asked", ""), "cancel")
+    title = f"By hand: {do} {about}"
+    text = "\n".join(_lines(desk, act, automation, company, error, writes=writes))
     told = [NewMessage(None, "act", way, title, text) for way in ways]
     alerts.add(session, act.workspace_id, told, desk.clock())
     return ways
@@ -48,7 +51,13 @@ def told(ways: Sequence[str]) -> str:
 
 
 def _lines(
-    desk: AlertDesk, act: Act, automation: Automation | None, company: Connection, error: ConnectorError
+    desk: AlertDesk,
+    act: Act,
+    automation: Automation | None,
+    company: Connection,
+    error: ConnectorError,
+    *,
+    writes: bool,
 ) -> Iterator[str]:
     named = automation.title if automation else act.automation
     yield f"The automation “{named}” of {company.company_title or company.company_id} did not get through."
@@ -64,6 +73,9 @@ def _lines(
     if asked := act.facts.get("asked"):
         yield f"2. See that this is still wanted: {asked}."
         yield "3. Do it there."
+    elif writes:
+        yield "2. Look into the support chat with its buyer: the message may be there."
+        yield "3. Write it there if it is not."
     else:
         yield "2. See that it was bought once, and is not paid again and again."
         yield "3. Cancel the membership there, at once."

@@ -21,7 +21,7 @@ def begin(job: Job, membership_id: str, told: str) -> None:
     begun_at = job.act.begun_at or job.desk.clock()
     job.note(told)
     with job.desk.database.transaction() as session:
-        job.keep(session, begun_at=begun_at, membership_id=membership_id)
+        job.keep(session, begun_at=begun_at, membership_id=membership_id, facts=job.act.facts)
     job.act = replace(job.act, begun_at=begun_at, membership_id=membership_id)
 
 

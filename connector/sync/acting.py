@@ -24,7 +24,7 @@ from connector.ports.acts import SourceActs
 from connector.store import acts, automations, connections
 from connector.store.acts import Act
 from connector.store.automations import Switch
-from connector.sync import act_calls, crm_acts, purchases
+from connector.sync import act_calls, crm_acts, messaging, purchases
 from connector.sync.act_endings import ActDesk, Job, done, fail, left, skip
 from connector.sync.heartbeat import heartbeat
 
@@ -110,6 +110,8 @@ def _carry_out(job: Job, doors: _Doors, switch: Switch | None) -> None:
     job.note(found.how)
     if found.payment is not None and not core.is_meant(automation, found.payment.fields):
         return skip(job, "The payment is not one of those any more that the automation is for.")
+    if step.verb == "message":
+        return messaging.carry_out(job, source, automation, step, found.membership_id)
     plans = frozenset(switch.plans) if automation.chooses_plans else None
     verdict = _looked(source, found.membership_id, plans)
     if not verdict.act:

@@ -17,6 +17,7 @@ from connector.store import acts, automations
 from connector.store.acts import Act
 from connector.store.connections import Connection
 from connector.store.db import Session
+from connector.sync import messaging
 from connector.sync.act_endings import ActDesk
 
 _MOST_TRIED: Final = 50
@@ -24,9 +25,9 @@ _MOST_TRIED: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What an automation would have done with one payment, had it been on."""
+    """What an automation would have done with one payment, or membership, had it been on."""
 
-    payment_id: str
+    record_id: str
     at: str
     plan_id: str | None
     membership_id: str | None
@@ -84,18 +85,34 @@ def switch_off(desk: ActDesk, connection: Connection, name: str) -> int:
 def dry_run(
     desk: ActDesk, connection: Connection, name: str, plans: frozenset[str] | None, *, days: int
 ) -> list[Trial]:
-    """What it would have done with the newest payments of these days. Nothing is changed.
+    """What it would have done with the newest payments, or memberships, of these days. Nothing is changed.
 
     ``plans`` None: whatever plan they are of, as long as it is bought once.
     """
     automation, source = found(desk, name), desk.open_acts(connection)
     since = desk.clock() - timedelta(days=days)
+    if automation.fact == "membership":
+        return [
+            _letter(automation, source, one)
+            for one in source.latest_memberships(since, _MOST_TRIED)
+            if core.is_meant(automation, one.fields) and (plans is None or one.fields.get(PLAN) in plans)
+        ]
     known: dict[str, SourceRecord | None] = {}
     return [
         _trial(source, one, plans, known)
         for one in source.latest_payments(since, _MOST_TRIED)
         if core.is_meant(automation, one.fields) and (plans is None or one.fields.get(PLAN) in plans)
     ]
+
+
+def _letter(automation: Automation, source: SourceActs, membership: SourceRecord) -> Trial:
+    fields, user = membership.fields, membership.fields.get("user_id")
+    said = (
+        messaging.text_of(source, step, membership) for step in automation.steps if step.verb == "message"
+    )
+    why = " ".join(said) if user else "Nobody has claimed it, so there is nobody to write to."
+    ids = (membership.ref.id, fields["created_at"], fields.get(PLAN), membership.ref.id)
+    return Trial(*ids, would=bool(user), why=why)
 
 
 def _trial(

@@ -24,7 +24,6 @@ _EVENTS: Final = {
     "membership.deactivated": "a membership ended",
     "membership.cancel_at_period_end_changed": "somebody cancelled, or stays after all",
 }
-_STEPS: Final = {("cancel", "now"): "cancel the membership on Whop, at once"}
 _UNITS: Final = ((604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -34,9 +33,15 @@ def sentences(one: Automation) -> list[str]:
     chosen = " on one of the plans that you tick" if one.chooses_plans else ""
     found, before = [], f"{events}{chosen}"
     for step in one.steps:
-        found.append(f"{_after(step)} {before}: {_STEPS[step.verb, step.how]}.")
+        found.append(f"{_after(step)} {before}: {_does(step)}")
         before = "that"
     return found
+
+
+def _does(step: Step) -> str:
+    if step.verb == "message":
+        return f"write to the buyer in your support chat on Whop: “{step.how}”"
+    return "cancel the membership on Whop, at once."
 
 
 def _after(step: Step) -> str:
@@ -61,7 +66,7 @@ def period(one: timedelta) -> str:
 
 def needs(one: Automation) -> list[Permission]:
     """The permissions by which it changes something."""
-    return list(dict.fromkeys(PERMISSIONS[step.verb] for step in one.steps))
+    return list(dict.fromkeys(needed for step in one.steps for needed in PERMISSIONS[step.verb]))
 
 
 def asked(one: Automation) -> tuple[str, ...]:

@@ -75,8 +75,8 @@ def test_steps_follow_each_other_with_waits_of_their_own() -> None:
         (WHOLE + "retry: {job: [1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day]}\n", "one.yaml:7:14: found 11 tries, expected at most 10"),
         (WHOLE + "retry: {cals: 1 second}\n", 'one.yaml:7:9: found "cals", expected one of calls, job in retry, did you mean "calls"?'),
         (WHOLE.replace("cancel: now", "cancel: later"), 'one.yaml:6:13: found "later", expected now'),
-        (WHOLE.replace("cancel: now", "cancle: now"), 'one.yaml:6:5: found "cancle", expected one of cancel, wait in a step, did you mean "cancel"?'),
-        (WHOLE.replace("  - cancel: now", "  - wait: 1 day"), "one.yaml:6:5: found a step that does nothing, expected cancel, with how"),
+        (WHOLE.replace("cancel: now", "cancle: now"), 'one.yaml:6:5: found "cancle", expected one of cancel, message, wait in a step, did you mean "cancel"?'),
+        (WHOLE.replace("  - cancel: now", "  - wait: 1 day"), "one.yaml:6:5: found a step that does nothing, expected one of cancel, message, with how"),
         (f"{HEAD}on: payment.succeeded\ndo: []\n", "one.yaml:5:5: found an empty list, expected at least one step like cancel: now"),
         ("", "one.yaml:1:1: found an empty file, expected an automation"),
         ("- 1\n", "one.yaml:1:1: found a list, expected an automation: a table of keys"),
@@ -85,6 +85,34 @@ def test_steps_follow_each_other_with_waits_of_their_own() -> None:
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place(text: str, message: str) -> None:
     assert message in told(text)
+
+
+def message(text: str) -> str:
+    return WHOLE.replace("cancel: now", f'message: "{text}"')
+
+
+def test_a_message_says_fields_of_the_membership_and_of_its_member() -> None:
+    (step,) = loaded(
+        message("Hello {member.display_name}, {product.title} until {current_period_end}.")
+    ).steps
+    fields = {"member": {"display_name": "*Ada*"}, "product": {"title": "Pro"}, "current_period_end": None}
+
+    assert step.says(fields) == r"Hello \*Ada\*, Pro until (not given)."
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Hi {member.displayname}", 'found "member.displayname", expected a field of the whop membership, or member. and one of its member, did you mean "member.display_name"?'),
+        ("Hi {produkt.title}", 'found "produkt.title", expected a field of the whop membership, or member. and one of its member, did you mean "product.title"?'),
+        ("Hi {metadata}", "found metadata, which is an object, expected one of boolean, id, money, number, text, time in a text"),
+        ("Hi {name", "expected at most 4000 characters, with field names in braces"),
+    ],
+)  # fmt: skip
+def test_a_template_with_a_wrong_name_is_told_when_it_is_read(text: str, found: str) -> None:
+    (problem,) = told(message(text))
+
+    assert found in problem
 
 
 def test_a_name_that_is_none_and_one_that_is_there_twice_are_told() -> None:

@@ -510,7 +510,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(scene: Scene) -> Non
     clock = lambda: NOON  # noqa: E731
     found = switching.dry_run(replace(desk_of(scene), clock=clock), scene.connection, NAME, None, days=7)
 
-    by_payment = {trial.payment_id: trial for trial in found}
+    by_payment = {trial.record_id: trial for trial in found}
     assert by_payment[once.payment].would
     assert not by_payment[monthly.payment].would
     assert "renews" in by_payment[monthly.payment].why

@@ -253,7 +253,7 @@ def test_a_field_of_another_type_stands_in_the_way(scene: Scene) -> None:
     assert scene.workspace is not None
     session = scene.parts.door.session(scene.twenty.url, headers={"Authorization": f"Bearer {scene.crm_key}"})
     client = TwentyClient(session, pause=lambda _seconds: None)
-    objects = client.rest("GET", "/rest/metadata/objects?limit=200")["data"]["objects"]
+    objects = client.rest("GET", "/rest/metadata/objects?limit=200")["data"]
     owner = next(one["id"] for one in objects if one["nameSingular"] == "opportunity")
     body = {"objectMetadataId": owner, "type": "TEXT", "name": "whopAction", "label": "Mine"}
     client.rest("POST", "/rest/metadata/fields", body)

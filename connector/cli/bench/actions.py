@@ -46,7 +46,7 @@ def _measure(report: Report, found: Hooked, purchases: int, rate: float) -> None
     for turn in range(_TURNS):
         off += found.post(_deliveries(found, plan, each), rate=rate * 4, seed=turn)
         found.settle()
-        needs = (PERMISSIONS["cancel"].name, *READ)
+        needs = (*(needed.name for needed in PERMISSIONS["cancel"]), *READ)
         switching.switch_on(found.parts.acts, found.connection, _NAME, {plan: plan}, needs)
         on += found.post(_deliveries(found, plan, each), rate=rate * 4, seed=turn)
         _wait(found, each * (turn + 1))

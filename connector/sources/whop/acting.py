@@ -35,7 +35,13 @@ class Permission(NamedTuple):
 
 CANCEL: Final = Permission("membership:cancel", "Cancel memberships")
 MANAGE: Final = Permission("member:manage", "Pause, resume and keep memberships")
-PERMISSIONS: Final[Mapping[Verb, Permission]] = {"cancel": CANCEL}
+CHAT: Final = Permission("support_chat:create", "Open support chats")
+WRITE: Final = Permission("support_chat:message:create", "Write in support chats")
+LOOK: Final = Permission("support_chat:read", "Read support chats, so that nothing is written twice")
+PERMISSIONS: Final[Mapping[Verb, tuple[Permission, ...]]] = {
+    "cancel": (CANCEL,),
+    "message": (CHAT, WRITE, LOOK),
+}
 """What each step of an automation needs, beside what is read anyway."""
 
 READ: Final = ("member:basic:read", "payment:basic:read", "plan:basic:read")
@@ -116,6 +122,40 @@ class WhopActs:
                 ) from error
             raise
         return taking.asked_for(ref, answer, self._company, frozenset())
+
+    def channel(self, user_id: str) -> str:
+        """POST /support_channels gives the one that is there."""
+        body = {"account_id": self._company, "user_id": user_id}
+        made = self._post("/support_channels", body, CHAT)
+        if not is_id(made.get("id")):
+            raise unlike_whop("/support_channels")
+        return str(made["id"])
+
+    def messages(self, channel: str) -> Sequence[str]:
+        """The newest hundred."""
+        params: client.Params = {"channel_id": channel, "first": _PAGE, "direction": "desc"}
+        items, _, _ = parts("/messages", client.get(self._session, "/messages", params))
+        return [str(one.get("content")) for one in items if isinstance(one, dict)]
+
+    def write(self, channel: str, text: str, *, key: str) -> Mapping[str, Any]:
+        """POST /messages; the text is markdown."""
+        return self._post("/messages", {"channel_id": channel, "content": text}, WRITE, key)
+
+    def latest_memberships(self, since: datetime, most: int) -> Sequence[SourceRecord]:
+        """The newest first."""
+        wanted: client.Params = {"order": "created_at", "direction": "desc", "created_after": iso(since)}
+        return self._listed("/memberships", "membership", wanted)[:most]
+
+    def _post(
+        self, path: str, body: Mapping[str, Any], needed: Permission, key: str = ""
+    ) -> Mapping[str, Any]:
+        try:
+            made = client.call(self._session, "POST", path, json=dict(body), key=key[:_LONGEST_KEY])
+        except ReconnectError as error:
+            raise _not_allowed(error, needed) from error
+        if not isinstance(made, dict):
+            raise unlike_whop(path)
+        return made
 
     def lacks(self, permissions: Sequence[str]) -> tuple[str, ...]:
         """Asked by name."""
