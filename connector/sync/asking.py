@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 _EVERY: Final = timedelta(hours=1)
 _AFTER_TROUBLE: Final = timedelta(minutes=2)
+_SHOWN: Final = 200
+"""What one look shows at most: there may be more behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,9 @@ def _look(desk: AskDesk, one: Listening) -> int:
         with desk.database.transaction() as session:
             crm_requests.keep(session, workspace.id, due_at=now + _AFTER_TROUBLE, error=as_json(error))
         return 0
+    if len(asked) >= _SHOWN:
+        with desk.database.transaction() as session:
+            crm_requests.keep(session, workspace.id, due_at=now + _AFTER_TROUBLE)
     return _take_up(desk, one, asked)
 
 

@@ -50,7 +50,7 @@ def deliver(console: Desk, choice: str | None = "PAUSE", *, secret: str = SECRET
     stamp = str(int((console.door.parts.asks.clock().timestamp() + changed.get("late", 0)) * 1000))
     signed = hmac.new(secret.encode(), stamp.encode() + b":" + raw, hashlib.sha256).hexdigest()
     headers = {"X-Twenty-Webhook-Timestamp": changed.get("stamp", stamp)}
-    headers |= {"X-Twenty-Webhook-Signature": signed}
+    headers |= {"X-Twenty-Webhook-Signature": changed.get("signed", signed)}
     path = f"/webhooks/twenty/{changed.get('workspace', console.workspace.id)}"
     data = changed.get("sent", raw)
     return console.browser.post(path, data=data, headers=headers).status_code
@@ -79,6 +79,8 @@ def test_what_we_wrote_ourselves_holds_no_choice_and_is_passed_over(console: Des
         {"late": 301},
         {"stamp": "yesterday"},
         {"stamp": ""},
+        {"stamp": "9" * 15},
+        {"signed": "ä"},
         {"workspace": "none"},
     ],
 )
@@ -90,9 +92,9 @@ def test_what_is_not_signed_by_the_crm_is_refused(console: Desk, changed: dict[s
 
 
 def test_nobody_is_believed_while_it_is_off(console: Desk) -> None:
-    listening(console)
     with console.door.parts.database.transaction() as session:
-        crm_requests.keep(session, console.workspace.id, due_at=NOON, since=None)
+        sealed = console.door.parts.vault.seal(SECRET, bound_to=asking.binding(console.workspace.id))
+        crm_requests.keep(session, console.workspace.id, due_at=NOON, since=None, secret_sealed=sealed)
 
     assert deliver(console) == 401
 

@@ -98,7 +98,7 @@ class TwentyRequests:
         """Registered by REST, which needs the permission for webhooks."""
         body = {
             "targetUrl": url,
-            "operations": ["opportunity.created", "opportunity.updated"],
+            "operations": ["opportunity.updated"],
             "description": "Whop actions",
             "secret": secret,
         }
@@ -145,11 +145,12 @@ class TwentyRequests:
 def is_signed(raw: bytes, headers: Any, secret: str, now: datetime) -> bool:
     """Whether this very body was signed with the secret, not long ago: hex HMAC-SHA256 over time:body."""
     stamp, given = (headers.get(f"X-Twenty-Webhook-{name}", "") for name in ("Timestamp", "Signature"))
-    if not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 16):
+    if not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 15):
         return False
     at = datetime.fromtimestamp(int(stamp) / 1000, UTC)
     right = hmac.new(secret.encode(), stamp.encode() + b":" + raw, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(right, given) and abs(now - at) <= WINDOW
+    fits = hmac.compare_digest(right.encode(), given.encode(errors="replace"))
+    return fits and abs(now - at) <= WINDOW
 
 
 def asks(body: Any) -> bool:
