@@ -37,7 +37,10 @@ def desk(
     open_crm: Callable[[Workspace], CrmRequests],
 ) -> ActDesk:
     """Acts are carried out by the files that set them off."""
-    return ActDesk(tools.database, tools.automations, tools.clock, open_acts, alerts, open_crm)
+    files, opened = tools.automations, (open_acts, alerts, open_crm)
+    return ActDesk(
+        tools.database, files, tools.clock, *opened, lambda workspace: tools.open_noter(workspace, "webhook")
+    )
 
 
 def ask_desk(tools: Tools, vault: Vault, openers: CrmOpeners, public_url: str) -> AskDesk:

@@ -18,9 +18,9 @@ from connector.core.notes import Words
 from connector.core.records import UNKNOWN
 
 Fields = Mapping[str, Any]
-Verb = Literal["cancel", "message"]
-VERBS: Final[Mapping[Verb, tuple[str, ...]]] = {"cancel": ("now",), "message": ()}
-"""What a step may do, and how; a message has its text."""
+Verb = Literal["cancel", "message", "task"]
+VERBS: Final[Mapping[Verb, tuple[str, ...]]] = {"cancel": ("now",), "message": (), "task": ()}
+"""What a step may do, and how; a message and a task have their text."""
 
 PLAN: Final = "plan_id"
 """The field by which a record belongs to a plan."""
@@ -29,20 +29,22 @@ PLAN: Final = "plan_id"
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that is done, ``wait`` after what came before it. ``how`` is as the file has it, ``says``
-    what a message says of a membership."""
+    what a message, or a task as its title, says of a membership; ``body`` is what else a task says."""
 
     verb: Verb
     how: str
     wait: timedelta = timedelta(0)
     says: Words = str
+    body: Words = str
 
 
 @dataclass(frozen=True, slots=True)
 class Automation:
     """One file. ``on`` are events about records of the kind ``fact``; ``when`` says which of these count.
 
-    ``chooses_plans``: it is for the plans that whoever switches it on has ticked. ``calls`` are the waits
-    before a request that failed is sent again, ``job`` those before all of an act is tried again.
+    ``chooses_plans``: it is for the plans that whoever switches it on has ticked. ``unless_access``: no task
+    about somebody who has access again. ``calls`` are the waits before a request that failed is sent again,
+    ``job`` those before all of an act is tried again.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Automation:
     steps: tuple[Step, ...]
     when: tuple[Filter, ...] = ()
     chooses_plans: bool = False
+    unless_access: bool = False
     calls: tuple[timedelta, ...] = ()
     job: tuple[timedelta, ...] = ()
 

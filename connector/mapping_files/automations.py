@@ -9,9 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from connector.core.automation import VERBS, Automation, Step
+from connector.core.automation import VERBS, Automation, Step, Verb
 from connector.core.catalogue import CrmCatalogue, SourceCatalogue
 from connector.core.mapping import Filter
+from connector.core.wording import words
 from connector.errors import AutomationFileError
 from connector.mapping_files import nodes
 from connector.mapping_files.filters import filters_of
@@ -22,7 +23,7 @@ from connector.mapping_files.reading import Part, missing, part_of, text_of, tex
 from connector.mapping_files.templates import message_of
 from connector.mapping_files.world import World
 
-KEYS: Final = ("version", "title", "about", "on", "when", "choose", "wait", "do", "retry")
+KEYS: Final = ("version", "title", "about", "on", "when", "choose", "unless", "wait", "do", "retry")
 RETRY_KEYS: Final = ("calls", "job")
 _NEEDED: Final = ("version", "title", "about", "on", "do")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -93,7 +94,8 @@ def _automation(file: str, text: str, world: World) -> Automation | None:
         fact=fact,
         steps=steps,
         when=_when(root, fact, world),
-        chooses_plans=_chooses(root),
+        chooses_plans=_has(root, "choose", "plans"),
+        unless_access=_has(root, "unless", "has_access"),
         calls=calls,
         job=job,
     )
@@ -124,11 +126,12 @@ def _when(root: Part, fact: str, world: World) -> tuple[Filter, ...]:
     return filters_of(part, fact, world) if part is not None else ()
 
 
-def _chooses(root: Part) -> bool:
-    text, node = root.text("choose"), root.node("choose")
-    if text is not None and node is not None and text != "plans":
-        root.problems.unknown(node, text, "plans", ("plans",))
-    return text == "plans"
+def _has(root: Part, key: str, word: str) -> bool:
+    """Whether a key that knows one word is there."""
+    text, node = root.text(key), root.node(key)
+    if text is not None and node is not None and text != word:
+        root.problems.unknown(node, text, word, (word,))
+    return text == word
 
 
 # --- do
@@ -143,7 +146,7 @@ def _steps(root: Part, world: World) -> Iterator[Step]:
         problems.unfit(node, "an empty list", "at least one step like cancel: now")
     first = _period(root.node("wait"), problems)
     for number, item in enumerate(items):
-        part = part_of(item, problems, "a step", {**dict.fromkeys(VERBS, ""), "wait": ""})
+        part = part_of(item, problems, "a step", dict.fromkeys((*VERBS, "text", "wait"), ""))
         step = _step(part, world) if part is not None else None
         if step is not None and part is not None:
             wait = _period(part.node("wait"), problems) or (first if number == 0 else None)
@@ -158,12 +161,21 @@ def _step(part: Part, world: World) -> Step | None:
         return None
     verb = verbs[0]
     text, node = part.text(verb), part.node(verb)
-    if verb == "message":
-        says = message_of(node, world) if text is not None and node is not None else None
-        return Step(verb, text or "", says=says) if says is not None else None
+    if verb in ("message", "task"):
+        return _said(part, verb, world)
     if text is not None and node is not None and text not in VERBS[verb]:
         part.problems.unknown(node, text, listed(VERBS[verb]), VERBS[verb])
     return Step(verb, text) if text is not None and text in VERBS[verb] else None
+
+
+def _said(part: Part, verb: Verb, world: World) -> Step | None:
+    """A step that has words: its own, and for a task some more."""
+    node, more = part.node(verb), part.node("text")
+    says = message_of(node, world) if node is not None else None
+    body = message_of(more, world) if more is not None else words([])
+    if more is not None and verb != "task":
+        part.problems.add(part.spot("text"), "found text: beside a message, expected it beside a task")
+    return Step(verb, part.text(verb) or "", says=says, body=body) if says and body else None
 
 
 # --- waits

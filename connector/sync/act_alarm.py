@@ -19,6 +19,7 @@ from connector.store.db import Session
 from connector.sync import alerting
 from connector.sync.alerting import AlertDesk
 
+_BY_VERB: Final = {"message": "write to the buyer of", "task": "look after"}
 _DO: Final = {"Pause": "pause", "Resume": "resume", "Keep after all": "keep"}
 
 
@@ -34,10 +35,10 @@ def tell(
     ways = alerting.channels(desk, session, alerts.settings(session, act.workspace_id))
     about = act.membership_id or f"the membership of {act.source_id}"
     step = automation.step(act.step) if automation else None
-    writes = step is not None and step.verb == "message"
-    do = "write to the buyer of" if writes else _DO.get(act.facts.get("asked", ""), "cancel")
+    verb = step.verb if step else ""
+    do = _BY_VERB.get(verb) or _DO.get(act.facts.get("asked", ""), "cancel")
     title = f"By hand: {do} {about}"
-    text = "\n".join(_lines(desk, act, automation, company, error, writes=writes))
+    text = "\n".join(_lines(desk, act, automation, company, error, verb=verb))
     told = [NewMessage(None, "act", way, title, text) for way in ways]
     alerts.add(session, act.workspace_id, told, desk.clock())
     return ways
@@ -57,7 +58,7 @@ def _lines(
     company: Connection,
     error: ConnectorError,
     *,
-    writes: bool,
+    verb: str,
 ) -> Iterator[str]:
     named = automation.title if automation else act.automation
     yield f"The automation “{named}” of {company.company_title or company.company_id} did not get through."
@@ -73,7 +74,10 @@ def _lines(
     if asked := act.facts.get("asked"):
         yield f"2. See that this is still wanted: {asked}."
         yield "3. Do it there."
-    elif writes:
+    elif verb == "task":
+        yield "2. Look whether something is to be done about it."
+        yield "3. Make the task in Twenty yourself."
+    elif verb == "message":
         yield "2. Look into the support chat with its buyer: the message may be there."
         yield "3. Write it there if it is not."
     else:

@@ -16,6 +16,7 @@ from connector.core.records import iso
 from connector.errors import ConnectorError, TryLaterError
 from connector.ports import Clock
 from connector.ports.acts import SourceActs
+from connector.ports.crm_notes import Noter
 from connector.ports.crm_requests import CrmRequests
 from connector.store import acts, audit, connections
 from connector.store.acts import Act, NewAct
@@ -52,6 +53,7 @@ class ActDesk:
     open_acts: Callable[[Connection], SourceActs]
     alerts: AlertDesk
     open_crm: Callable[[Workspace], CrmRequests]
+    open_noter: Callable[[Workspace], Noter]
     ends: Callable[[], bool] = lambda: False
 
     def terms(self, act: Act) -> Automation | None:

@@ -24,12 +24,13 @@ from connector.ports.acts import SourceActs
 from connector.store import acts, automations, connections
 from connector.store.acts import Act
 from connector.store.automations import Switch
-from connector.sync import act_calls, crm_acts, messaging, purchases
+from connector.sync import act_calls, crm_acts, messaging, purchases, tasking
 from connector.sync.act_endings import ActDesk, Job, done, fail, left, skip
 from connector.sync.heartbeat import heartbeat
 
 log = structlog.get_logger(__name__)
 
+_SAID: Final = {"message": messaging.carry_out, "task": tasking.carry_out}
 LEASE: Final = timedelta(seconds=15)
 _LONGEST: Final = timedelta(seconds=45)
 _AT_ONCE: Final = 8
@@ -108,10 +109,11 @@ def _carry_out(job: Job, doors: _Doors, switch: Switch | None) -> None:
     source = doors.of(act)
     found = purchases.match(source, act)
     job.note(found.how)
-    if found.payment is not None and not core.is_meant(automation, found.payment.fields):
-        return skip(job, "The payment is not one of those any more that the automation is for.")
-    if step.verb == "message":
-        return messaging.carry_out(job, source, automation, step, found.membership_id)
+    subject = source.record("membership", act.source_id) if act.kind == "membership" else found.payment
+    if subject is not None and not core.is_meant(automation, subject.fields):
+        return skip(job, f"The {act.kind} is not one of those any more that the automation is for.")
+    if (said := _SAID.get(step.verb)) is not None:
+        return said(job, source, automation, step, found.membership_id)
     plans = frozenset(switch.plans) if automation.chooses_plans else None
     verdict = _looked(source, found.membership_id, plans)
     if not verdict.act:

@@ -107,9 +107,7 @@ def dry_run(
 
 def _letter(automation: Automation, source: SourceActs, membership: SourceRecord) -> Trial:
     fields, user = membership.fields, membership.fields.get("user_id")
-    said = (
-        messaging.text_of(source, step, membership) for step in automation.steps if step.verb == "message"
-    )
+    said = (messaging.text_of(source, step, membership) for step in automation.steps if step.verb != "cancel")
     why = " ".join(said) if user else "Nobody has claimed it, so there is nobody to write to."
     ids = (membership.ref.id, fields["created_at"], fields.get(PLAN), membership.ref.id)
     return Trial(*ids, would=bool(user), why=why)

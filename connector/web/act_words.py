@@ -39,6 +39,8 @@ def sentences(one: Automation) -> list[str]:
 
 
 def _does(step: Step) -> str:
+    if step.verb == "task":
+        return f"leave a task in Twenty: “{step.how}”"
     if step.verb == "message":
         return f"write to the buyer in your support chat on Whop: “{step.how}”"
     return "cancel the membership on Whop, at once."

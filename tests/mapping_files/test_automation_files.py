@@ -61,7 +61,7 @@ def test_steps_follow_each_other_with_waits_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (WHOLE + "wiat: 5 seconds\n", 'one.yaml:7:1: found "wiat", expected one of about, choose, do, on, retry, title, version, wait, when in an automation, did you mean "wait"?'),
+        (WHOLE + "wiat: 5 seconds\n", 'one.yaml:7:1: found "wiat", expected one of about, choose, do, on, retry, title, unless, version, wait, when in an automation, did you mean "wait"?'),
         (WHOLE.replace("succeeded", "suceeded"), 'one.yaml:4:5: found "payment.suceeded", expected an event of whop about a payment or a membership, did you mean "payment.succeeded"?'),
         (WHOLE.replace("payment.succeeded", "[payment.succeeded, membership.activated]"), "one.yaml:4:25: found membership.activated beside payment.succeeded, expected events about a payment alone"),
         (WHOLE.replace("version: 1", "version: 2"), "one.yaml:1:10: found 2, expected 1"),
@@ -75,8 +75,8 @@ def test_steps_follow_each_other_with_waits_of_their_own() -> None:
         (WHOLE + "retry: {job: [1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day]}\n", "one.yaml:7:14: found 11 tries, expected at most 10"),
         (WHOLE + "retry: {cals: 1 second}\n", 'one.yaml:7:9: found "cals", expected one of calls, job in retry, did you mean "calls"?'),
         (WHOLE.replace("cancel: now", "cancel: later"), 'one.yaml:6:13: found "later", expected now'),
-        (WHOLE.replace("cancel: now", "cancle: now"), 'one.yaml:6:5: found "cancle", expected one of cancel, message, wait in a step, did you mean "cancel"?'),
-        (WHOLE.replace("  - cancel: now", "  - wait: 1 day"), "one.yaml:6:5: found a step that does nothing, expected one of cancel, message, with how"),
+        (WHOLE.replace("cancel: now", "cancle: now"), 'one.yaml:6:5: found "cancle", expected one of cancel, message, task, text, wait in a step, did you mean "cancel"?'),
+        (WHOLE.replace("  - cancel: now", "  - wait: 1 day"), "one.yaml:6:5: found a step that does nothing, expected one of cancel, message, task, with how"),
         (f"{HEAD}on: payment.succeeded\ndo: []\n", "one.yaml:5:5: found an empty list, expected at least one step like cancel: now"),
         ("", "one.yaml:1:1: found an empty file, expected an automation"),
         ("- 1\n", "one.yaml:1:1: found a list, expected an automation: a table of keys"),
@@ -98,6 +98,18 @@ def test_a_message_says_fields_of_the_membership_and_of_its_member() -> None:
     fields = {"member": {"display_name": "*Ada*"}, "product": {"title": "Pro"}, "current_period_end": None}
 
     assert step.says(fields) == r"Hello \*Ada\*, Pro until (not given)."
+
+
+def test_a_task_has_a_title_and_more_words_and_may_leave_out_who_is_back() -> None:
+    one = loaded(
+        WHOLE.replace("cancel: now", 'task: "Win {id} back"\n    text: "{status}"') + "unless: has_access\n"
+    )
+
+    assert one.unless_access
+    assert one.steps[0].says({"id": "mem_1"}) == r"Win mem\_1 back"
+    assert one.steps[0].body({"status": "expired"}) == "expired"
+    assert 'one.yaml:7:9: found "back", expected has_access' in told(WHOLE + "unless: back\n")[0]
+    assert "beside a task" in told(WHOLE.replace("cancel: now", "message: Hi\n    text: x"))[0]
 
 
 @pytest.mark.parametrize(

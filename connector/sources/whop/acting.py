@@ -41,6 +41,7 @@ LOOK: Final = Permission("support_chat:read", "Read support chats, so that nothi
 PERMISSIONS: Final[Mapping[Verb, tuple[Permission, ...]]] = {
     "cancel": (CANCEL,),
     "message": (CHAT, WRITE, LOOK),
+    "task": (),
 }
 """What each step of an automation needs, beside what is read anyway."""
 
