@@ -117,7 +117,7 @@ def test_a_task_has_a_title_and_more_words_and_may_leave_out_who_is_back() -> No
     [
         ("Hi {member.displayname}", 'found "member.displayname", expected a field of the whop membership, or member. and one of its member, did you mean "member.display_name"?'),
         ("Hi {produkt.title}", 'found "produkt.title", expected a field of the whop membership, or member. and one of its member, did you mean "product.title"?'),
-        ("Hi {metadata}", "found metadata, which is an object, expected one of boolean, id, money, number, text, time in a text"),
+        ("Hi {metadata}", "found metadata, which is object, expected one of boolean, id, money, number, text, time in a text"),
         ("Hi {name", "expected at most 4000 characters, with field names in braces"),
     ],
 )  # fmt: skip

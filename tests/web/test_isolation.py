@@ -180,7 +180,7 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         "decision": "ignore",
         "version": review.version,
         **dict.fromkeys(("crm_id", "show"), ""),
-        "workspace": b.id,
+        **dict.fromkeys(("workspace", "workspace_id"), b.id),
         "company": "biz_b",
         "form": "csv",
         "code": "crm_bad_value",
