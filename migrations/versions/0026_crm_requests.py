@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from connector.store.types import Json, UtcDateTime
 
-revision = "0025_crm_requests"
-down_revision = "0024_acts"
+revision = "0026_crm_requests"
+down_revision = "0025_retention"
 branch_labels = None
 depends_on = None
 
