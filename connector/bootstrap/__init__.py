@@ -158,8 +158,8 @@ def build(
     lower = (settings, database, redis, bell, budgets, vault, door)
     acts = acting.desk(tools, openers.acts, told, openers.requests)
     asks = acting.ask_desk(tools, vault, openers, settings.public_url)
-    upper = (openers, tools, desk, crm_desk, hooks, told, acts, _janitor(settings, database), asks)
-    return Parts(*lower, *upper)
+    janitor = _janitor(settings, database)
+    return Parts(*lower, openers, tools, desk, crm_desk, hooks, told, acts, janitor, asks)
 
 
 def _janitor(settings: Settings, database: Database) -> Janitor:
