@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from connector.store.types import Json, UtcDateTime
 
-revision = "0026_crm_requests"
-down_revision = "0025_retention"
+revision = "0027_crm_requests"
+down_revision = "0026_mapping_passes"
 branch_labels = None
 depends_on = None
 
