@@ -8,7 +8,17 @@ import click
 
 from connector import logs
 from connector.cli import base, chaos
-from connector.cli.bench import actions, crm, growth, incremental, pages, source, sync, webhooks
+from connector.cli.bench import (
+    actions,
+    crm,
+    growth,
+    incremental,
+    mapping,
+    pages,
+    source,
+    sync,
+    webhooks,
+)
 from connector.cli.bench.pages import Work
 from connector.cli.bench.report import Report
 
@@ -111,6 +121,23 @@ def source_command(members: int, memberships: int, *, as_json: bool) -> None:
         sys.exit(base.FAILED)
 
 
+@base.command("mapping")
+@click.option("--records", type=click.IntRange(100), default=20_000, show_default=True)
+@click.option(
+    "--loads", type=click.IntRange(1), default=20, show_default=True, help="How often files are read."
+)
+def mapping_command(records: int, loads: int, *, as_json: bool) -> None:
+    """What it costs to map a membership with 20 fields, and to read and check the mapping files.
+
+    Example: flask bench mapping --records 2000
+    """
+    logs.configure("WARNING", "auto")
+    report = mapping.bench(records, loads)
+    base.show(report.document(), report.lines(), as_json=as_json)
+    if not report.met:
+        sys.exit(base.FAILED)
+
+
 @base.command("incremental")
 @click.option("--members", type=click.IntRange(100), default=10_000, show_default=True)
 @click.option("--memberships", type=click.IntRange(100), default=10_000, show_default=True)
@@ -196,6 +223,7 @@ def chaos_command(minutes: float, members: int, seed: int, *, as_json: bool) -> 
 bench_group.add_command(sync_command)
 bench_group.add_command(source_command)
 bench_group.add_command(incremental_command)
+bench_group.add_command(mapping_command)
 bench_group.add_command(crm_command)
 bench_group.add_command(pages_command)
 bench_group.add_command(webhooks_command)
