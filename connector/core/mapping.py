@@ -172,8 +172,7 @@ class Mapping:
     @property
     def specs(self) -> tuple[FieldSpec, ...]:
         """Every CRM field that this mapping reads or writes."""
-        fields = (rule.spec for rule in self.fields)
-        return (*fields, *(rule.spec for rule in self.links), *self.stamps)
+        return (*(rule.spec for rule in self.fields), *(rule.spec for rule in self.links), *self.stamps)
 
     @property
     def ownership(self) -> dict[str, Own]:
@@ -220,8 +219,7 @@ def map_record(record: SourceRecord, mapping: Mapping) -> MappedRecord | None:
     )
 
 
-# Looking a member up on its class costs more than all else that is done for a field.
-_NEVER, _CLEAR, _SKIP = Own.NEVER, OnNull.CLEAR, OnNull.SKIP
+_NEVER, _CLEAR, _SKIP = Own.NEVER, OnNull.CLEAR, OnNull.SKIP  # on their class they are slow to look up
 
 
 def _values(ref: Ref, fields: Fields, mapping: Mapping, unknown: list[tuple[str, str]]) -> Values | None:
