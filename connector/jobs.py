@@ -111,6 +111,7 @@ def sweep() -> None:
     expiring.sweep(tools)
     deciding.sweep(tools)
     replaying.wake(tools)
+    replaying.bring_forward(tools)
     passing.sweep(tools)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, or_, select, update
@@ -187,9 +187,14 @@ def drop(session: Session, workspace_id: str, incident_ids: Sequence[int]) -> in
     return session.execute(update(alert_message).where(*here).values(state="dropped")).rowcount
 
 
+_LONGEST_WAIT = timedelta(hours=4)
+"""Longer than any message waits: what is due later was put off by a clock that was wrong."""
+
+
 def due(session: Session, now: datetime, limit: int = 50) -> list[Message]:
     """What is to be sent now, over all workspaces."""
-    here = (alert_message.c.state == "waiting", alert_message.c.due_at <= now)
+    come = or_(alert_message.c.due_at <= now, alert_message.c.due_at > now + _LONGEST_WAIT)
+    here = (alert_message.c.state == "waiting", come)
     rows = session.execute(select(alert_message).where(*here).order_by(alert_message.c.id).limit(limit))
     return [Message(**row._mapping) for row in rows]
 

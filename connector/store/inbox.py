@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Update, select, update
 
 from connector.store.db import Database, Session, alone, insert_new, many
-from connector.store.models import event_inbox
+from connector.store.models import connection, event_inbox
 
 Settled = Literal["done", "ignored"]
 
@@ -72,6 +72,17 @@ def pending(
     )
     rows = session.execute(query.order_by(event_inbox.c.id).limit(limit))
     return [InboxEvent(**row._mapping) for row in rows]
+
+
+def beyond(session: Session, moment: datetime, limit: int) -> list[tuple[str, int]]:
+    """(workspace, event) of what waits for later than this, over all workspaces: for a clock that jumped."""
+    known = select(connection.c.id)  # so that the index by connection serves
+    query = select(event_inbox.c.workspace_id, event_inbox.c.id).where(
+        event_inbox.c.connection_id.in_(known),
+        event_inbox.c.state == "pending",
+        event_inbox.c.due_at > moment,
+    )
+    return [(row[0], row[1]) for row in session.execute(query.limit(limit))]
 
 
 def settle(

@@ -7,11 +7,12 @@ has events taken again is told first how many of those they would leave, and ask
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 
 import structlog
 
 from connector.core import notes
-from connector.core.events import Told
+from connector.core.events import BACKOFF, Told
 from connector.core.notes import Fact, NoteRule
 from connector.core.records import SourceRecord, iso
 from connector.core.sales import sale
@@ -23,6 +24,11 @@ from connector.store.inbox import InboxEvent
 from connector.sync.tools import Tools
 
 log = structlog.get_logger(__name__)
+
+_LONGEST = timedelta(seconds=max(BACKOFF)) + timedelta(hours=1)
+"""Longer than any event waits to be tried again."""
+
+_AT_ONCE = 1_000
 
 
 def would_leave(
@@ -75,6 +81,20 @@ def _ids(kind: str, id_: str, record: SourceRecord | None) -> dict[str, str]:
     of = sale(record)
     found = {"membership": of.membership_id, "payment": of.payment_id, kind: id_}
     return {name: one for name, one in found.items() if one}
+
+
+def bring_forward(tools: Tools) -> int:
+    """Events that came, or were put off, while a clock was ahead are due now; how many. Of very many the next
+    look takes the rest."""
+    now = tools.clock()
+    with tools.database.reading() as session:
+        late = inbox.beyond(session, now + _LONGEST, _AT_ONCE)
+    for workspace_id in {workspace_id for workspace_id, _ in late}:
+        ids = [id_ for of, id_ in late if of == workspace_id]
+        with tools.database.transaction() as session:
+            inbox.put_off(session, workspace_id, ids, now)
+        log.warning("events waited for too far ahead: did the clock jump?", events=len(ids))
+    return len(late)
 
 
 def wake(tools: Tools) -> int:

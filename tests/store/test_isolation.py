@@ -545,6 +545,7 @@ EXEMPT = {
     "schedules.beyond": "passes on what is due too late, over all workspaces",
     "schedules.claim": "moves the very row that it is given, which names its workspace",
     "silence.missed": "counts for the very run that it is given, which names its workspace",
+    "inbox.beyond": "passes on the ids of events whose time a wrong clock set, over all workspaces",
     "drains.waiting": "passes on the ids of connections whose events wait, over all workspaces",
     "registrations.due": "passes on the ids of connections whose webhook is to be looked after",
     "crm_requests.due": "passes on where it is time to look, over all workspaces",

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from events import a_body, events, receive, take
 from scene import NOON, Scene
 
 from connector.errors import RefusedError
-from connector.store import hooks, runs, schedules
+from connector.store import hooks, inbox, runs, schedules
 from connector.store.hooks import HookSecret
 from connector.store.runs import Run
-from connector.sync import mirror, onboarding, scheduling, steering
+from connector.sync import mirror, onboarding, replaying, scheduling, steering
 
 HOUR = timedelta(hours=1)
 
@@ -225,3 +226,29 @@ def test_a_lease_of_a_clock_that_was_ahead_is_void(synced: Scene) -> None:
 
     assert mirror.sweep(synced.tools) == 1
     assert synced.advance(run_id, owner="alive").status in ("running", "success")
+
+
+def test_events_of_a_clock_that_was_ahead_are_taken_when_it_is_put_right(
+    synced: Scene, said: list[Any]
+) -> None:
+    found = next(one for one in synced.records("memberships") if one["status"] == "active")
+    fresh = synced.whop.ask("PATCH", f"/records/memberships/{found['id']}", {"status": "past_due"})
+    synced.clock.advance(400 * 86_400)
+    receive(synced, a_body(synced, "membership.updated", fresh))
+    synced.clock.now = NOON + HOUR
+    assert take(synced) == 0
+
+    assert (replaying.bring_forward(synced.tools), replaying.bring_forward(synced.tools)) == (1, 0)
+    take(synced)
+
+    assert [event.state for event in events(synced)] == ["done"]
+    assert any("did the clock jump" in line["event"] for line in said)
+
+
+def test_events_that_wait_for_their_next_try_keep_their_time(synced: Scene) -> None:
+    receive(synced, {"type": "membership.updated", "data": {}})
+    with synced.parts.database.transaction() as session:
+        late = [one.id or 0 for one in events(synced)]
+        inbox.put_off(session, synced.connection.workspace_id, late, synced.clock() + 6 * HOUR)  # type: ignore[union-attr]
+
+    assert replaying.bring_forward(synced.tools) == 0
