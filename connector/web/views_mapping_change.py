@@ -15,7 +15,7 @@ from connector.ports.crm_model import SchemaPlan
 from connector.sources.whop import scopes
 from connector.store import mappings, overview
 from connector.store.runs import LogEntry
-from connector.sync import changing, rehearsing, sampling
+from connector.sync import changing, rehearsing, sampling, undoing
 from connector.sync.changing import Draft
 from connector.sync.rehearsing import Wanted
 from connector.sync.sampling import Looked
@@ -233,7 +233,8 @@ def _stays(draft: Draft) -> list[str]:
 
 def _runs_of(version: str) -> list[Any]:
     with shell.parts().database.reading() as session:
-        return overview.previews_by(session, shell.workspace_id(), version)
+        found = overview.previews_by(session, shell.workspace_id(), version)
+    return [run for run in found if not undoing.is_of_run(run)]
 
 
 def _as_entry(number: int, one: Outcome) -> LogEntry:
