@@ -14,7 +14,7 @@ from connector.sources.whop.catalogue import CATALOGUE as SOURCE
 
 PAGE = Path(__file__).parents[2] / "docs" / "mapping.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-SAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+SAMPLES = re.findall(r"```yaml\n(?!# into )(.*?)```", TEXT, re.DOTALL)
 PRODUCT = next(sample for sample in SAMPLES if "kind: product" in sample)
 
 
