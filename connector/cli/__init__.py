@@ -15,6 +15,7 @@ from connector.cli.automations import COMMANDS as AUTOMATIONS
 from connector.cli.benches import COMMANDS as BENCHES
 from connector.cli.connections import COMMANDS as CONNECTIONS
 from connector.cli.demo import COMMANDS as DEMO
+from connector.cli.explain import COMMANDS as EXPLAIN
 from connector.cli.mappings import COMMANDS as MAPPINGS
 from connector.cli.operators import COMMANDS as OPERATORS
 from connector.cli.prune import COMMANDS as PRUNE
@@ -38,6 +39,7 @@ def create_command_app() -> Flask:
         BENCHES,
         CONNECTIONS,
         DEMO,
+        EXPLAIN,
         MAPPINGS,
         OPERATORS,
         PRUNE,

@@ -23,6 +23,7 @@ from connector.web import (
     views_mapping,
     views_mapping_change,
     views_reconcile,
+    views_records,
     views_removals,
     views_retry,
     views_review,
@@ -54,6 +55,7 @@ def install(app: Flask) -> None:
         views_hooks,
         views_errors,
         views_undo,
+        views_records,
     )
     for module in (views_connections, views_crm, views_disconnect, *listed):
         app.register_blueprint(module.blueprint)

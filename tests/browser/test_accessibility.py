@@ -14,6 +14,9 @@ from person import Person
 from playwright.sync_api import Browser
 from test_syncs import REFUSAL
 
+from connector.store.connections import Connection
+from connector.sync import undo
+
 UNCONNECTED = {"overview-empty": "/", "connections-empty": "/connections", "runs-empty": "/runs"}
 PAGES = {
     "overview": "/",
@@ -44,6 +47,10 @@ PAGES = {
     "removals": "/runs/{removing}/removals",
     "run-waiting-removals": "/runs/{removing}",
     "run-waiting-changes": "/runs/{changing}",
+    "record": "/records/member/{member}",
+    "undo-preview": "/runs/{preview}",
+    "undone": "/runs/{undone}",
+    "held": "/held",
     "twenty": "/twenty",
     "twenty-key-remove": "/twenty/key/remove",
     "sessions": "/sessions",
@@ -73,6 +80,7 @@ def furnished(installation: Installation) -> Iterator[Mapping[str, str]]:
     installation.rename(installation.plain_member(), "Refused Once")
     run = installation.sync(connection)
     installation.clear_dials()
+    preview, undone, member = an_undo(installation, connection)
     edited = next(one for one in installation.people() if one["whopUsername"])
     installation.edit_in_twenty("people", edited["id"], whopUsername="somebody-else")
     comparison = installation.compare(connection)
@@ -84,6 +92,9 @@ def furnished(installation: Installation) -> Iterator[Mapping[str, str]]:
     ):
         installation.tell_of_what_is_wrong()
         yield {
+            "preview": preview,
+            "undone": undone,
+            "member": member,
             "connection": connection.id,
             "run": run.id,
             "review": str(installation.reviews()[0].id),
@@ -93,6 +104,19 @@ def furnished(installation: Installation) -> Iterator[Mapping[str, str]]:
             "removing": removing.id,
             "changing": changing.id,
         }
+
+
+def an_undo(installation: Installation, connection: Connection) -> tuple[str, str, str]:
+    """A sync that changed one name is undone: the runs that show it and do it, and whose name it was."""
+    member = installation.plain_member()
+    installation.rename(member, "Undone Once")
+    run = installation.sync(connection)
+    words = {"why": "Manually by Otto", "correlation_id": "corr-undo"}
+    preview = undo.preview(installation.parts.tools, run.workspace_id, run.id, **words)
+    installation.wait_until_idle()
+    undone = undo.begin(installation.parts.tools, run.workspace_id, preview, **words)
+    installation.wait_until_idle()
+    return preview, undone, member["id"]
 
 
 @pytest.mark.parametrize("name", UNCONNECTED)

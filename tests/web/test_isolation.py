@@ -209,6 +209,8 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         **dict.fromkeys(("recipients", "told", "webhook"), ""),
         "hours": "8",
         "all": "yes",
+        "kind": "membership",
+        "source_id": "mem_1",
     }
 
 
@@ -363,6 +365,7 @@ WITH_IDS = [
     ("mapping.show", "GET"),
     ("mapping_change.history", "GET"),
     ("mapping_change.one_set", "GET"),
+    ("records.show", "GET"),
 ]
 
 
