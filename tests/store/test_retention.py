@@ -358,7 +358,7 @@ def test_every_table_that_grows_is_thought_of() -> None:
     one_of_each = {  # of a workspace, a connection, a person or a setting
         *("workspace", "connection", "operator", "admin", "crm_grant", "crm_registration", "drain"),
         *("alert_settings", "registration", "webhook_secret", "schedule", "checkpoint", "reconcile_plan"),
-        "automation",
+        *("automation", "mapping_pass", "crm_request"),
     }
     one_of_each_record = {"link", "ending", "sale", "note", "review", "open_relation", "act"}
     by_others = {"pending_authorization", "crm_sign_in"}  # ``jobs.tidy``, within minutes
