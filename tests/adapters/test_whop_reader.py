@@ -589,7 +589,7 @@ REFUSALS = [
     ("403.foreign-account", ReconnectError, "whop_scope", None),
     ("403.scope", ReconnectError, "whop_scope", None),
     ("404.not-found", RefusedError, "whop_not_found", None),
-    ("409.conflict", RefusedError, "whop_refused", None),
+    ("409.conflict", RefusedError, "whop_conflict", None),
     ("410.gone", RefusedError, "whop_retired", None),
     ("422.not-refundable", RefusedError, "whop_refused", None),
     ("422.validation", RefusedError, "whop_refused", None),
