@@ -60,5 +60,5 @@ class Started:
         return [pid for pid in [*self.everybody, self.told["watcher"]] if lives(pid)]
 
     def end(self) -> tuple[int, str]:
-        _, errors = self.process.communicate(timeout=10)
+        _, errors = self.process.communicate(timeout=60)  # a hang, not a busy machine
         return self.process.returncode, errors
