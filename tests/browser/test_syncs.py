@@ -30,6 +30,10 @@ def test_a_record_that_the_crm_refused_is_shown_in_its_words_and_tried_again(
     connected: Installation, marta: Person
 ) -> None:
     member = connected.plain_member()
+    marta.open("/connections")
+    marta.press("Sync now")  # so that nothing but the one change below is left to be written
+    marta.sees("Sync")
+    assert marta.waits_for_the_end() == "Success"
     for write in ("updatePeople", "createPeople"):  # whichever way the change goes
         connected.dial(write, {"graphql_error": REFUSAL})
     connected.rename(member, "Renamed Once")

@@ -165,8 +165,12 @@ def test_a_trouble_is_told_and_waited_out(
     trouble, code = WAITED_OUT[name]
     run_id = begun(scene, at)
 
-    with trouble(scene, tmp_path), hurried(scene.parts) as hurry:
-        run = scene.advance(run_id, tools=hurry(scene.tools) if name == "no answer at all" else None)
+    with trouble(scene, tmp_path):
+        if name == "no answer at all":
+            with hurried(scene.parts) as hurry:
+                run = scene.advance(run_id, tools=hurry(scene.tools))
+        else:
+            run = scene.advance(run_id)
         assert run.status == "running"
         assert (run.error or {})["code"] == code
         assert waiting.side_in_trouble(run) == "crm"

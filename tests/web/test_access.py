@@ -34,9 +34,10 @@ PUBLIC = {
     "crm_sign_in.answer",
     "webhooks.of_app",
     "webhooks.of_connection",
+    "crm_hooks.of_workspace",
 }
 #: What takes a POST without the mark of our forms, because it proves itself otherwise.
-UNMARKED = {"webhooks.of_app", "webhooks.of_connection"}
+UNMARKED = {"webhooks.of_app", "webhooks.of_connection", "crm_hooks.of_workspace"}
 WRITING = {"POST", "PUT", "PATCH", "DELETE"}
 
 
