@@ -196,11 +196,13 @@ def _link_row(item: Item, run: int) -> dict[str, Any]:
     failed = plan.action is Action.FAIL or (result is not None and result.error is not None)
     written = plan.action in (Action.CREATE, Action.UPDATE, Action.NOTHING) and not failed
     whole = written and not (result and result.left_out)  # else the next sync takes it again
+    held = link.held_run is not None and not written  # what it said when it was undone is what it is held by
+    ours = failed and link.state is LinkState.GONE  # in the bin by our hand: we may still take it out
     return {
         "of_id": item.ref.id,
         "crm_id": plan.crm_id if written else link.crm_id,
-        "state": LinkState.FAILED.value if failed else plan.state.value,
-        "fingerprint": plan.fingerprint if whole else None,
+        "state": (LinkState.GONE if ours else LinkState.FAILED if failed else plan.state).value,
+        "fingerprint": plan.fingerprint if whole else link.fingerprint if held else None,
         "source_updated_at": plan.updated_at if written else link.source_updated_at,
         "memory": _memory(item, run) if written else dict(link.memory),
         "crm_created_at": (result.created_at if result else plan.created_at) or link.crm_created_at,

@@ -19,6 +19,10 @@ from connector.store.runs import Run
 from connector.sync import onboarding, steering, undo
 
 Rows = list[dict[str, Any]]
+REFUSAL = {
+    "message": "Invalid string value 'nobody' for email field \"emails.primaryEmail\"",
+    "extensions": {"code": "BAD_USER_INPUT"},
+}
 
 
 @pytest.fixture
@@ -315,6 +319,27 @@ def test_a_change_at_the_source_takes_a_record_out_of_the_bin(scene: Scene) -> N
 
     assert [row["whopMemberId"] for row in alive(scene.rows("people"))] == [id_]
     assert scene.told(run, id_).reason == "restored"
+
+
+@pytest.mark.parametrize("in_the_bin", [False, True])
+def test_a_change_that_the_crm_refuses_at_first_is_still_to_be_written(
+    scene: Scene, *, in_the_bin: bool
+) -> None:
+    run, id_ = scene.sync(), members(scene)[0]
+    if not in_the_bin:
+        renamed(scene, id_)
+        run = scene.sync()
+    undone(scene, run)
+    renamed(scene, id_, "Newly Named")
+    for write in ("updatePeople", "createPeople", "restorePeople"):
+        scene.twenty.dial(write, {"graphql_error": REFUSAL}, times=1)
+    assert scene.told(scene.sync(), id_).result == "failed"
+    scene.twenty.undial()
+
+    scene.sync()
+
+    assert scene.person_of(id_)["name"] == {"firstName": "Newly", "lastName": "Named"}
+    assert scene.person_of(id_)["deletedAt"] is None
 
 
 def test_letting_go_has_it_written_again_at_once(scene: Scene) -> None:
