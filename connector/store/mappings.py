@@ -119,6 +119,12 @@ def get(session: Session, workspace_id: str, number: int) -> Change:
     return found[0]
 
 
+def which_made(session: Session, workspace_id: str, version: str) -> Change | None:
+    """The latest change after which all files together had this hash; None where none had."""
+    found = _found(session, workspace_id, _MADE.set_version == version)
+    return found[0] if found else None
+
+
 def keep_set(session: Session, workspace_id: str, version: str, texts: Mapping[str, str]) -> None:
     """Keep the texts that a version is made of, unless they are kept already."""
     row = {"workspace_id": workspace_id, "version": version, "texts": dict(texts)}

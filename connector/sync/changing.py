@@ -145,7 +145,8 @@ def apply(
             modelling.remember(session, ids, done)
         for one in connections.of_workspace(session, ids) if draft.kinds else ():
             if one.status != "revoked" and overview.ever_synced(session, ids, one.id):
-                why = f"The mapping file {draft.file} was changed by {who}"
+                what = draft.kinds[0].replace("_", " ")
+                why = f"{who} changed how each {what} is brought over ({draft.file})"
                 mapping_passes.add(session, ids, one.id, draft.kinds, number, why)
         tell(session, number)
     passing.sweep(tools)

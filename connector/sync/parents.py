@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Final
 
 from connector.core.mapping import LinkRule, Mapping, OnMissing, map_record
 from connector.core.plan import Action, Link, LinkState, PlannedWrite, Reason, fingerprint, plan_failure
@@ -13,6 +14,15 @@ from connector.ports import Seek
 from connector.store import links, sharing
 from connector.store.relations import Open
 from connector.sync.scope import Item, Scope
+
+_ABSENT: Final = {
+    LinkState.LINKED: "is not in the CRM yet.",
+    LinkState.REVIEW: "waits for a person to decide which CRM record it is.",
+    LinkState.FAILED: "failed.",
+    LinkState.DELETED_IN_CRM: "was deleted in the CRM by somebody.",
+    LinkState.GONE: "is gone.",
+    LinkState.IGNORED: "is left out, as a person decided.",
+}
 
 BringIn = Callable[[Mapping, Page], None]
 """Take the records of a page through the whole road, without moving the run's place."""
@@ -158,4 +168,4 @@ def _point_at(item: Item, rule: LinkRule, ref: Ref, parent: Link | None) -> None
         item.warnings += (f"{name} is left empty: there is no {ref}, or its mapping leaves it out.",)
     else:  # it waits for a person, or a person deleted it: written without, linked later
         item.left_open += (Open(item.ref, ref, rule.spec.target or ""),)
-        item.warnings += (f"{name} is left as it is: its {ref} is not in the CRM ({parent.state.value}).",)
+        item.warnings += (f"{name} is left as it is: its {ref} {_ABSENT[parent.state]}",)

@@ -13,7 +13,8 @@ from connector.core.outcomes import Outcome
 from connector.core.records import UNKNOWN, SourceRecord
 from connector.mapping_files import FileMapping
 from connector.web import present
-from connector.web.present import Value, Vocabulary
+from connector.web.present import Value
+from connector.web.vocabulary import Vocabulary
 
 OWN: Final = {
     Own.ALWAYS: "Whop decides: what somebody types over it in Twenty is put back",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from connector.core.mapping import FieldSpec
-from connector.mapping_files import FileMapping
 from connector.store.connections import Connection
 from connector.store.runs import LogEntry, Run
+from connector.sync import stages
 from connector.sync.waiting import Side, side_in_trouble
 from connector.web.money import money
 
@@ -50,8 +49,10 @@ RUN_TYPE: Final[Mapping[str, str]] = {
     "webhook": "Webhook",
     "preview": "Preview, nothing is written",
     "undo": "Undo",
-    "repair": "Repair",
+    "repair": "Chosen records, changed mapping",
 }
+_CHANGED_MAPPING: Final = "Changed mapping"
+_CHOSEN: Final = "Chosen records"
 REASON: Final[Mapping[str, str]] = {
     "filtered": "Left out by a rule of the mapping",
     "stale": "Something newer is known already",
@@ -86,13 +87,6 @@ DECIDED: Final[Mapping[str, str]] = {
     "create": "A new one is made",
     "ignore": "Left out",
 }
-_OBJECTS: Final[Mapping[str, tuple[str, str]]] = {
-    "person": ("Person", "People"),
-    "opportunity": ("Opportunity", "Opportunities"),
-    "company": ("Company", "Companies"),
-    "note": ("Note", "Notes"),
-    "task": ("Task", "Tasks"),
-}
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _LONG: Final = 300
 
@@ -119,6 +113,13 @@ def name_of(entry: LogEntry) -> str:
 def run_name(run: Run) -> str:
     """What a run is called."""
     return f"Sync {run.number}"
+
+
+def run_type(run: Run) -> str:
+    """What kind of a sync a run is."""
+    if run.type == "repair":
+        return _CHANGED_MAPPING if stages.ONLY in run.checkpoint else _CHOSEN
+    return RUN_TYPE.get(run.type, run.type)
 
 
 def run_status(run: Run) -> Status:
@@ -207,92 +208,3 @@ def _text(raw: Any, labels: Mapping[str, str]) -> str:
             return ", ".join(_text(part, labels) for part in raw)
         case _:
             return labels.get(str(raw), str(raw))
-
-
-class Change(NamedTuple):
-    """One field of a record, before and after; ``drifted``: somebody had changed it in the CRM."""
-
-    field: str
-    before: Value
-    after: Value
-    drifted: bool = False
-
-
-class Vocabulary:
-    """Names of objects and fields as Twenty shows them, out of the mapping files."""
-
-    def __init__(self, mappings: Iterable[FileMapping]) -> None:
-        self._objects = dict(_OBJECTS)
-        self._labels: dict[tuple[str, str], str] = {}
-        self._options: dict[tuple[str, str], Mapping[str, str]] = {}
-        self.kinds = {f"{one.kind}:{one.object.name}": one.object.name for one in mappings}
-        for one in mappings:
-            if one.object.label:
-                self._objects[one.object.name] = (one.object.label, one.object.label_plural)
-            self._learn(one.object.name, one.specs)
-            self._options.update({(one.object.name, name): labels for name, labels in one.labels.items()})
-
-    def _learn(self, object_: str, specs: Iterable[FieldSpec]) -> None:
-        self._labels.update({(object_, spec.name): spec.label for spec in specs if spec.label})
-
-    @property
-    def objects(self) -> tuple[str, ...]:
-        """The objects that are written, parents before children."""
-        return tuple(dict.fromkeys(self.kinds.values()))
-
-    def object(self, name: str) -> str:
-        """One record of an object: Person."""
-        return self._objects[name][0] if name in self._objects else _spaced(name)
-
-    def many(self, name: str) -> str:
-        """The object's records: People."""
-        return self._objects[name][1] if name in self._objects else _spaced(name)
-
-    def counted(self, name: str, count: int) -> str:
-        """So many records of an object: 2 people, 1 Whop product."""
-        word = self.object(name) if count == 1 else self.many(name)
-        return f"{count:,} {word.lower() if name in _OBJECTS else word}"
-
-    def field(self, object_: str, name: str) -> str:
-        """A field's label."""
-        return self._labels.get((object_, name)) or _spaced(name)
-
-    def told(self, object_: str, name: str, raw: Any) -> str:
-        """A field's value in words; a select's by its label."""
-        return value(raw, self._options.get((object_, name))).text
-
-    def changes(self, entry: LogEntry) -> list[Change]:
-        """Field by field what a record was and is, in the order of writing."""
-        before, after = entry.before or {}, entry.after or {}
-        return [
-            Change(
-                self.field(entry.object, name),
-                value(before.get(name), self._options.get((entry.object, name))),
-                value(after.get(name), self._options.get((entry.object, name))),
-                name in (entry.drift or ()),
-            )
-            for name in {**after, **before}
-        ]
-
-    def story(self, entry: LogEntry) -> str:
-        """What happened to a record, in one line."""
-        if entry.error:
-            return _without_ref(entry, str(entry.error.get("message", "")))
-        if entry.result == "skipped" and entry.reason:
-            return REASON.get(entry.reason, entry.reason)
-        named = [self.field(entry.object, name).lower() for name in entry.after or {}]
-        if entry.result == "created" or len(named) > 4:
-            return plural(len(named), "field")
-        listed = f"{plural(len(named), 'field')}: {', '.join(named)}" if named else "nothing to write"
-        reason = REASON.get(entry.reason or "")
-        return f"{reason}; {listed}" if reason else listed
-
-
-def _without_ref(entry: LogEntry, message: str) -> str:
-    # The record stands beside the message already.
-    return message.removeprefix(f"{entry.kind} {entry.source_id}: ")
-
-
-def _spaced(name: str) -> str:
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
-    return words[:1].upper() + words[1:]

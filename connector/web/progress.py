@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from connector.core.outcomes import Counts, sum_of
 from connector.store.runs import Run
-from connector.web.present import RUN, Status, Vocabulary, run_status
+from connector.web.present import RUN, Status, run_status
+from connector.web.vocabulary import Vocabulary
 
 _DONE = Status("Done", "success", "ok")
 _TOO_EARLY = timedelta(seconds=5)  # before that, a rate is noise

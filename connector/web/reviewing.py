@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from connector.store.reviews import Review
-from connector.web.present import Value, Vocabulary, value
+from connector.web.present import Value, value
+from connector.web.vocabulary import Vocabulary
 
 _TELLING = ("name", "emails", "phones")  # shown even where Whop says nothing of them
 

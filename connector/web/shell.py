@@ -12,6 +12,7 @@ from connector.errors import ConnectorError, OwnMappingError
 from connector.store import eventbook, reviews
 from connector.sync.mappings import Mapped
 from connector.web import assets, error_registry, present
+from connector.web.vocabulary import Vocabulary
 
 _WORDS = {
     403: ("Not allowed", "This is not for your eyes, or not to be done now. Nothing was changed."),
@@ -58,14 +59,14 @@ def mappings() -> Mapped:
     return parts().tools.mappings.in_force(g.workspace)
 
 
-def vocabulary() -> present.Vocabulary:
+def vocabulary() -> Vocabulary:
     """Names out of the workspace's mapping files, gathered once per request."""
-    known: present.Vocabulary | None = g.get("vocabulary")
+    known: Vocabulary | None = g.get("vocabulary")
     if known is None:
         try:
-            known = present.Vocabulary(mappings())
+            known = Vocabulary(mappings())
         except OwnMappingError:  # names are worth showing whatever else the files say
-            known = present.Vocabulary(parts().tools.mappings.shipped)
+            known = Vocabulary(parts().tools.mappings.shipped)
         g.vocabulary = known
     return known
 

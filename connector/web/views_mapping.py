@@ -18,8 +18,9 @@ from connector.store.connections import Connection
 from connector.store.mappings import Change
 from connector.sync import changing, sampling
 from connector.sync.mappings import Mapped
-from connector.web import access, limits, mapping_words, present, shell
+from connector.web import access, limits, mapping_words, shell
 from connector.web.mapping_words import Problem
+from connector.web.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)
 
@@ -73,9 +74,7 @@ def listing() -> str:
         )
         for name in names
     ]
-    return render_template(
-        "pages/mappings.html", files=listed, problems=problems, words=shell.vocabulary(), version=_version()
-    )
+    return render_template("pages/mappings.html", files=listed, problems=problems, words=shell.vocabulary())
 
 
 @blueprint.post("/mappings")
@@ -165,7 +164,7 @@ def page(
 ) -> str:
     """The page of a file, in whatever state its text is."""
     mapping = next((one for one in mapped or () if one.file == file), None)
-    words = present.Vocabulary(mapped) if mapped else shell.vocabulary()
+    words = Vocabulary(mapped) if mapped else shell.vocabulary()
     if tests is None:
         tests = run_tests(mapping) if mapping else []
     return render_template(
@@ -192,7 +191,7 @@ def page(
     )
 
 
-def _preview(mapping: FileMapping, mapped: Mapped, words: present.Vocabulary) -> Preview:
+def _preview(mapping: FileMapping, mapped: Mapped, words: Vocabulary) -> Preview:
     """A real record by these files, or the first test's sample where there is none to be had."""
     one, id_ = chosen(), request.values.get("record", "").strip()[:100]
     if one is None:
@@ -209,7 +208,7 @@ def _preview(mapping: FileMapping, mapped: Mapped, words: present.Vocabulary) ->
     return Preview(steps, found.record, found.outcome)
 
 
-def _sample(mapping: FileMapping, words: present.Vocabulary, why: str) -> Preview:
+def _sample(mapping: FileMapping, words: Vocabulary, why: str) -> Preview:
     given = mapping.tests[0].given if mapping.tests else {}
     record = SourceRecord(Ref(mapping.source, mapping.kind, str(given.get("id") or "sample")), given)
     return Preview(list(mapping_words.steps(record, mapping, None, words)), record, None, why)
@@ -252,7 +251,19 @@ def seen() -> int | None:
     return int(told) if told.isascii() and told.isdigit() and len(told) < 10 else None
 
 
-def title_of(mapping: FileMapping | None, words: present.Vocabulary, file: str) -> str:
+def version_name(version: str) -> str:
+    """What all files of a version are called together: by the change that made them, not by their hash."""
+    now, _ = in_force()
+    if version == shell.parts().tools.mappings.shipped.version:
+        return "As shipped"
+    with shell.parts().database.reading() as session:
+        made = mappings.which_made(session, shell.workspace_id(), version)
+    if made is not None:
+        return f"Since version {made.number}, {made.file} by {made.who}"
+    return "Those that count now" if now is not None and now.version == version else "Not in use now"
+
+
+def title_of(mapping: FileMapping | None, words: Vocabulary, file: str) -> str:
     """What a file is called: Membership → Opportunity."""
     if mapping is None:
         return file
@@ -271,8 +282,3 @@ def _latest(file: str) -> Change | None:
 def _text_of(file: str) -> str:
     files = shell.parts().tools.mappings
     return files.texts(g.workspace).get(file) or files.shipped.texts.get(file) or _NEW
-
-
-def _version() -> str:
-    mapped, _ = in_force()
-    return mapped.version if mapped else ""

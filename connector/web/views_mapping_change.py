@@ -31,6 +31,7 @@ from connector.web import (
 )
 from connector.web.crm_links import CrmLinks
 from connector.web.views_mapping import CHECK_LIMIT, by_person, chosen, named, seen
+from connector.web.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,7 @@ def effects(file: str, version: str) -> ResponseReturnValue:
     except ConnectorError as error:
         return _back(error, file)
     found = _look(draft)
-    words = present.Vocabulary(draft.after)
+    words = Vocabulary(draft.after)
     mapping = draft.mapping or draft.former
     looked = found.looked.outcomes if found.looked else []
     changed = [one for one in looked if one.result.value in ("created", "updated", "failed")]
@@ -150,7 +151,8 @@ def one_set(version: str) -> str:
     found = {name: mapping_words.marked(text, name, ()) for name, text in sorted(texts.items())}
     now, _ = views_mapping.in_force()
     counts = now is not None and now.version == version
-    return render_template("pages/mapping_set.html", version=version, files=found, counts=counts)
+    name = views_mapping.version_name(version)
+    return render_template("pages/mapping_set.html", version=version, name=name, files=found, counts=counts)
 
 
 @blueprint.get("/mappings/<file>/history")

@@ -29,6 +29,7 @@ from connector.web import (
     standing,
     undoing,
     views_log,
+    views_mapping,
 )
 from connector.web.present import Status
 from connector.web.standing import Standing
@@ -83,6 +84,7 @@ def show(run_id: str) -> str:
         title=present.company(connection),
         any_filter=filters.is_filtered("q", "result", "object", "reason", "error"),
         run_id_of=lambda _entry: run.id,
+        version_name=views_mapping.version_name,
         **(views_log.shown(leaf) | changing),
     )
 
@@ -216,6 +218,7 @@ def run_words() -> dict[str, Any]:
         "statuses": present.RUN,
         "status_of": present.run_status,
         "types": present.RUN_TYPE,
+        "type_of": present.run_type,
         "outcomes": present.OUTCOME,
         "run_name": present.run_name,
         "sum_of": lambda run, result=None: sum_of(run.counts, Result(result) if result else None),

@@ -68,7 +68,7 @@ def test_a_change_makes_what_it_needs_and_passes_over_its_records_alone(synced: 
 
     assert number == 1
     assert (run.type, run.status, run.mapping_version) == ("repair", "success", draft.after.version)
-    assert run.why == f"The mapping file {FILE} was changed by Marta"
+    assert run.why == f"Marta changed how each membership is brought over ({FILE})"
     assert set(run.counts) == {"opportunity"}
     assert all(row["whopManage"] for row in synced.rows("opportunities"))
     rows = synced.twenty.ask("GET", "/stats")["rows"]

@@ -217,4 +217,4 @@ def test_a_contact_that_is_destroyed_right_before_is_left_out_and_told(connected
 
     assert again.status == "success"
     assert scene.told(again, member["id"]).reason == "deleted_in_crm"
-    assert "is not in the CRM" in " ".join(scene.told(again, deals[0]).warnings or ())
+    assert "was deleted in the CRM" in " ".join(scene.told(again, deals[0]).warnings or ())

@@ -194,6 +194,8 @@ def test_put_in_force_it_makes_its_field_and_reads_its_records_anew(scene: Scene
         told = audit.shown(session, run.workspace_id, "")[0]
     assert (told.what, told.about["file"], told.about["number"]) == ("mapping_changed", "membership.yaml", 1)
     page = unescape(browser.get(f"/runs/{run.id}").text)
+    assert "Changed mapping" in page
+    assert "Since version 1, membership.yaml by" in page
     assert f'href="/mappings/set/{ended.mapping_version}"' in page
     assert "whopManage" in unescape(browser.get(f"/mappings/set/{ended.mapping_version}").text)
 

@@ -91,7 +91,7 @@ def test_a_preview_says_what_would_happen_and_begins_it(at_desk: Desk) -> None:
     assert "1 record</a> would be put back" in page
     assert "1 record</a> would stay as they are" in page
     assert "Nothing was written for this" in page
-    assert "stage: sync 9 wrote it since." in page
+    assert "Stage: sync 9 wrote it since." in page, "fields are called as Twenty calls them"
     press(at_desk, f"{at}/undo", at)
     started = last_run(at_desk)
     assert (started.type, started.checkpoint["agreed"]) == ("undo", 1)
