@@ -193,6 +193,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "mappings.get": lambda s, w, _: mappings.get(s, w, 1),
     "mappings.keep_set": lambda s, w, _: mappings.keep_set(s, w, "v-new", {"member.yaml": "x"}),
     "mappings.kept_set": lambda s, w, _: mappings.kept_set(s, w, "v-of-a"),
+    "mappings.which_made": lambda s, w, _: mappings.which_made(s, w, "v-of-a"),
     "admins.vouched": lambda s, w, _: admins.vouched(s, w, "user-1", name="x", email="", now=NOW),
     "admins.get": lambda s, w, _: admins.get(s, w, "admin-of-a"),
     "admins.of_workspace": lambda s, w, _: admins.of_workspace(s, w),
