@@ -168,6 +168,7 @@ def _janitor(settings: Settings, database: Database) -> Janitor:
         settings.retention_log_days,
         settings.retention_event_days,
         settings.retention_audit_days,
+        settings.retention_mapping_days,
     )
     return Janitor(database, clock, Keeping(*(timedelta(days=days) for days in kept)))
 

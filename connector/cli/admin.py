@@ -19,6 +19,7 @@ from connector.store import connections, migrate, workspaces
 from connector.store.connections import Connection
 from connector.store.db import Unavailable
 from connector.store.workspaces import Workspace
+from connector.sync import pruning
 
 
 @base.command("config")
@@ -87,12 +88,21 @@ def _findings(parts: Parts) -> Iterator[Finding]:
     database = _checked("database", lambda: _migrated(parts))
     yield database
     if database[1] is None:
+        yield _forgetting(parts)
         yield from _outside(parts)
 
 
 def _migrated(parts: Parts) -> None:
     if not migrate.is_current(parts.database):
         raise ConnectorError("migrations are missing: run `flask migrate`", code="migrations")
+
+
+def _forgetting(parts: Parts) -> Finding:
+    """What is kept for how long, and whether what is older goes."""
+    days = ", ".join(f"{name} {count} days" for name, count in parts.janitor.keeping.in_days.items())
+    late = pruning.overdue(parts.janitor)
+    told = f"not forgotten in time: {', '.join(late)}. The scheduler does so; `flask prune` does it now."
+    return f"retention ({days})", told if late else None
 
 
 def _outside(parts: Parts) -> Iterator[Finding]:

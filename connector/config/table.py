@@ -257,6 +257,13 @@ class Settings:
     retention_audit_days: int = _setting(
         KEEPING, kinds.whole(1, 3650), "How many days the audit log is kept.", default="365"
     )
+    retention_mapping_days: int = _setting(
+        KEEPING,
+        kinds.whole(1, 3650),
+        "How many days a version of a mapping file is kept that does not count any more, so that one can go "
+        "back to it. The one that counts, and the one before it, are kept however old they are.",
+        default="365",
+    )
     web_port: int = _setting(
         RUNNING, kinds.whole(1, 65535), "The port the web pages are served on.", default="8080"
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Row, func, insert, select, update
 
 from connector.errors import RefusedError
-from connector.store.db import Session, insert_new
+from connector.store.db import Session, insert_into
 from connector.store.models import mapping_change, mapping_set, workspace
 
 State = Literal["own", "shipped", "off"]
@@ -125,10 +125,21 @@ def which_made(session: Session, workspace_id: str, version: str) -> Change | No
     return found[0] if found else None
 
 
-def keep_set(session: Session, workspace_id: str, version: str, texts: Mapping[str, str]) -> None:
-    """Keep the texts that a version is made of, unless they are kept already."""
-    row = {"workspace_id": workspace_id, "version": version, "texts": dict(texts)}
-    session.execute(insert_new(session, mapping_set).values(row))
+def keep_set(
+    session: Session, workspace_id: str, version: str, texts: Mapping[str, str], now: datetime
+) -> None:
+    """Keep the texts that a version is made of; those that are kept already are kept from now on."""
+    row = {"workspace_id": workspace_id, "version": version, "texts": dict(texts), "kept_at": now}
+    keys = ("version", "workspace_id")
+    statement = insert_into(session, mapping_set).values(row)
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"kept_at": now}))
+
+
+def is_kept(session: Session, workspace_id: str, version: str, since: datetime) -> bool:
+    """Whether the texts of a version are kept, since then or later."""
+    mine = (mapping_set.c.version == version, mapping_set.c.workspace_id == workspace_id)
+    query = select(mapping_set.c.version).where(*mine, mapping_set.c.kept_at >= since)
+    return session.execute(query).first() is not None
 
 
 def kept_set(session: Session, workspace_id: str, version: str) -> dict[str, str] | None:

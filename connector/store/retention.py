@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Table, delete, exists, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Select, Table, delete, exists, func, or_, select, tuple_, update
 
 from connector.store.db import Session
 from connector.store.models import (
@@ -23,6 +23,8 @@ from connector.store.models import (
     incident,
     intent,
     link,
+    mapping_change,
+    mapping_set,
     missed_delivery,
     note,
     reconciliation,
@@ -31,6 +33,7 @@ from connector.store.models import (
     sync_run,
     web_session,
     webhook_refusal,
+    workspace,
 )
 from connector.store.runs import ACTIVE
 
@@ -169,6 +172,39 @@ def audit(session: Session, before: datetime, limit: int) -> int:
     return _forget(session, audit_event, one.id, old.limit(limit))
 
 
+def mapping_versions(session: Session, before: datetime, limit: int) -> int:
+    """Versions of mapping files, but for the one of each file that counts and the one before it."""
+    one = mapping_change.c
+    newest = select(one.workspace_id, func.max(one.number)).group_by(one.workspace_id, one.file)
+    latest = mapping_change.alias()
+    mine = tuple_(latest.c.workspace_id, latest.c.number).in_(newest)
+    former = select(latest.c.workspace_id, latest.c.previous).where(mine, latest.c.previous.is_not(None))
+    key = tuple_(one.workspace_id, one.number)
+    old = select(one.workspace_id, one.number).where(
+        one.created_at < before, key.not_in(newest), key.not_in(former)
+    )
+    return _forget_pairs(session, mapping_change, key, old.limit(limit))
+
+
+def mapping_sets(session: Session, before: datetime, limit: int) -> int:
+    """Sets of mapping files that no sync went by that is kept, and that do not count."""
+    one = mapping_set.c
+    used = exists().where(
+        sync_run.c.workspace_id == one.workspace_id, sync_run.c.mapping_version == one.version
+    )
+    counts = (
+        exists()
+        .where(workspace.c.id == one.workspace_id, mapping_change.c.workspace_id == one.workspace_id)
+        .where(mapping_change.c.number == workspace.c.mapping_change)
+        .where(mapping_change.c.set_version == one.version)
+    )
+    key = tuple_(one.workspace_id, one.version)
+    old = select(one.workspace_id, one.version).where(
+        or_(one.kept_at < before, one.kept_at.is_(None)), ~used, ~counts
+    )
+    return _forget_pairs(session, mapping_set, key, old.limit(limit))
+
+
 def sessions(session: Session, before: datetime, limit: int) -> int:
     """Sign-ins whose time is over."""
     over = or_(web_session.c.expires_at < before, web_session.c.revoked_at < before)
@@ -196,6 +232,11 @@ def _older(
 
 def _forget(session: Session, table: Table, key: Column[Any], old: Select[Any]) -> int:
     found = _of(session, old)
+    return session.execute(delete(table).where(key.in_(found))).rowcount if found else 0
+
+
+def _forget_pairs(session: Session, table: Table, key: ColumnElement[Any], old: Select[Any]) -> int:
+    found = [tuple(row) for row in session.execute(old)]
     return session.execute(delete(table).where(key.in_(found))).rowcount if found else 0
 
 

@@ -140,7 +140,7 @@ def apply(
     new = NewChange(draft.file, draft.state, draft.text, draft.after.version, who, how, draft.base)
     with tools.database.transaction() as session:
         number = mappings.add(session, ids, new, now)
-        mappings.keep_set(session, ids, draft.after.version, draft.after.files.texts)
+        mappings.keep_set(session, ids, draft.after.version, draft.after.files.texts, now)
         if done is not None:
             modelling.remember(session, ids, done)
         for one in connections.of_workspace(session, ids) if draft.kinds else ():

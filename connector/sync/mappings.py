@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from collections.abc import Mapping as MappingType
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from connector.core.mapping import Mapping
@@ -25,6 +26,7 @@ from connector.store.workspaces import Workspace
 Texts = MappingType[str, str]
 """File name → the file's text."""
 
+_KEPT_LATELY: Final = timedelta(hours=1)  # nothing of a day is ever forgotten
 _REMEMBERED: Final = 64
 """Sets that a process keeps loaded; a set is some hundred KB."""
 
@@ -63,7 +65,6 @@ class Mappings:
     load: Callable[[Texts], MappingSet]
     summed: Callable[[Iterable[Mapping]], tuple[str, ...]]
     _known: OrderedDict[Hashable, Mapped] = field(default_factory=OrderedDict)
-    _kept_sets: set[tuple[str, str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, workspace_id: str) -> Mapped:
@@ -117,14 +118,13 @@ class Mappings:
             own = mappings.own(session, workspace.id, workspace.mapping_change)
         return overlaid(self.shipped.texts, own)
 
-    def keep(self, workspace_id: str, found: Mapped) -> None:
+    def keep(self, workspace_id: str, found: Mapped, now: datetime) -> None:
         """Keep a set, so that the run that begins with it has it to its end, whatever changes meanwhile."""
-        key = (workspace_id, found.version)
-        if key in self._kept_sets:
-            return
+        with self.database.reading() as session:
+            if mappings.is_kept(session, workspace_id, found.version, now - _KEPT_LATELY):
+                return
         with self.database.transaction() as session:
-            mappings.keep_set(session, workspace_id, found.version, found.files.texts)
-        self._kept_sets.add(key)
+            mappings.keep_set(session, workspace_id, found.version, found.files.texts, now)
 
     def _remembered(self, key: Hashable, load: Callable[[], MappingSet]) -> Mapped:
         with self._lock:

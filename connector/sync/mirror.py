@@ -161,7 +161,7 @@ def _open_writer(tools: Tools, run: runs.Run, workspace: Workspace, mapped: Mapp
 
 
 def _begin(tools: Tools, run: runs.Run, owner: str, mapped: Mapped) -> runs.Run:
-    tools.mappings.keep(run.workspace_id, mapped)
+    tools.mappings.keep(run.workspace_id, mapped, tools.clock())
     with tools.database.transaction() as session:
         runs.save(session, run, owner=owner, mapping_version=mapped.version)
     return replace(run, mapping_version=mapped.version, checkpoint_version=run.checkpoint_version + 1)

@@ -6,6 +6,7 @@ There is no state but the rows: whoever begins goes on where the last one ended,
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 _AT_ONCE: Final = 200
 _LEFTOVERS: Final = timedelta(days=7)
+_LATE: Final = timedelta(days=2)
 
 Forget = Callable[[Session, datetime, int], int]
 
@@ -32,6 +34,19 @@ class Keeping:
     log: timedelta
     events: timedelta
     audit: timedelta
+    mappings: timedelta
+
+    @property
+    def in_days(self) -> dict[str, int]:
+        """What is kept for how many days."""
+        ages = {
+            "syncs can be undone": self.undo,
+            "sync log": self.whole_log,
+            "events": self.events,
+            "audit log": self.audit,
+            "former mapping versions": self.mappings,
+        }
+        return {name: age.days for name, age in ages.items()}
 
     @property
     def whole_log(self) -> timedelta:
@@ -66,9 +81,26 @@ def _rules(keeping: Keeping) -> tuple[tuple[str, timedelta, Forget], ...]:
         ("missed deliveries", events, retention.deliveries),
         ("refused deliveries", events, retention.refusals),
         ("audit entries", keeping.audit, retention.audit),
+        ("mapping versions", keeping.mappings, retention.mapping_versions),
+        ("mapping sets", log_, retention.mapping_sets),
         ("sessions", _LEFTOVERS, retention.sessions),
         ("sign-in links", _LEFTOVERS, retention.sign_in_links),
     )
+
+
+def overdue(janitor: Janitor) -> list[str]:
+    """What should have been forgotten days ago, and was not: nobody does so. Nothing is forgotten here."""
+    found = []
+    for name, age, forget in _rules(janitor.keeping):
+        with suppress(_TakenBack), janitor.database.transaction() as session:
+            if forget(session, janitor.clock() - age - _LATE, 1):
+                found.append(name)
+            raise _TakenBack
+    return found
+
+
+class _TakenBack(Exception):
+    """Ends a transaction that is to leave nothing behind."""
 
 
 def prune(janitor: Janitor, until: datetime | None = None) -> dict[str, int]:

@@ -135,7 +135,8 @@ def _check(file: str, text: str, wrong: list[Problem]) -> ResponseReturnValue:
     if draft is None or draft.failed:
         tests = list(draft.tests) if draft else []
         return page(file, text, draft.after if draft else None, wrong, base=base, tests=tests), 422
-    shell.parts().tools.mappings.keep(g.workspace.id, draft.after)
+    tools = shell.parts().tools
+    tools.mappings.keep(g.workspace.id, draft.after, tools.clock())
     how = "uploaded" if request.files.get("upload") else "edited"
     there = url_for(
         "mapping_change.effects", file=file, version=draft.after.version, how=how, base=_base(base)

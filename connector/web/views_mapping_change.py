@@ -164,15 +164,25 @@ def history(file: str) -> str:
     if not found and not shipped:
         abort(404)
 
-    def text(number: int) -> str:
-        """The file's text as of a place in the list."""
-        if number >= len(found) or found[number].state == "shipped":
-            return shipped
-        return found[number].text or ""
+    of = {one.number: one for one in found}
 
-    diffs = [mapping_words.diff(text(at + 1), text(at)) for at in range(len(found))]
+    def text(number: int | None) -> str:
+        """The file's text as of a version."""
+        if number is None or of[number].state == "shipped":
+            return shipped
+        return of[number].text or ""
+
+    diffs = [
+        mapping_words.diff(text(one.previous), text(one.number)) if one.previous in {None, *of} else None
+        for one in found
+    ]
     return render_template(
-        "pages/mapping_history.html", file=file, changes=found, diffs=diffs, shipped=bool(shipped)
+        "pages/mapping_history.html",
+        file=file,
+        changes=found,
+        diffs=diffs,
+        shipped=bool(shipped),
+        kept=shell.parts().janitor.keeping.mappings,
     )
 
 
@@ -191,7 +201,7 @@ def revert(file: str) -> ResponseReturnValue:
         return flask.redirect(url_for(".history", file=file), 303)
     except ConnectorError as error:
         return _back(error, file)
-    tools.mappings.keep(g.workspace.id, draft.after)
+    tools.mappings.keep(g.workspace.id, draft.after, tools.clock())
     how = {"shipped": "shipped", "off": "removed"}.get(to, "reverted")
     base = "" if draft.base is None else str(draft.base)
     there = url_for(".effects", file=file, version=draft.after.version, how=how, base=base)

@@ -191,8 +191,9 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "mappings.latest": lambda s, w, _: mappings.latest(s, w),
     "mappings.history": lambda s, w, _: mappings.history(s, w, "member.yaml"),
     "mappings.get": lambda s, w, _: mappings.get(s, w, 1),
-    "mappings.keep_set": lambda s, w, _: mappings.keep_set(s, w, "v-new", {"member.yaml": "x"}),
+    "mappings.keep_set": lambda s, w, _: mappings.keep_set(s, w, "v-new", {"member.yaml": "x"}, NOW),
     "mappings.kept_set": lambda s, w, _: mappings.kept_set(s, w, "v-of-a"),
+    "mappings.is_kept": lambda s, w, _: mappings.is_kept(s, w, "v-of-a", NOW),
     "mappings.which_made": lambda s, w, _: mappings.which_made(s, w, "v-of-a"),
     "admins.vouched": lambda s, w, _: admins.vouched(s, w, "user-1", name="x", email="", now=NOW),
     "admins.get": lambda s, w, _: admins.get(s, w, "admin-of-a"),
@@ -503,6 +504,8 @@ RETENTION = (
     "retention.deliveries",
     "retention.refusals",
     "retention.audit",
+    "retention.mapping_versions",
+    "retention.mapping_sets",
     "retention.sessions",
     "retention.sign_in_links",
 )
@@ -855,7 +858,7 @@ def add_clock(session: Session) -> None:
 def add_files(session: Session, home: Home) -> None:
     """A mapping file of its own, and the set that a run maps by."""
     mappings.add(session, "workspace-of-a", OWN_FILE, NOW)
-    mappings.keep_set(session, "workspace-of-a", "v-of-a", {"member.yaml": "of-a"})
+    mappings.keep_set(session, "workspace-of-a", "v-of-a", {"member.yaml": "of-a"}, NOW)
     look = {"type": "preview", "alone": False, "mapping_version": "v-of-a", "id": "preview-of-a"}
     runs.start(session, a_new_run(home, **look))
     mapping_passes.add(session, "workspace-of-a", "connection-of-a", ["member"], 1, "of-a")

@@ -92,8 +92,8 @@ def test_of_two_who_save_at_once_one_is_told(database: Database) -> None:
 def test_a_set_is_kept_once_and_found_by_its_hash(database: Database) -> None:
     home = a_home(database)
     with database.transaction() as session:
-        mappings.keep_set(session, home.workspace_id, "v1", {"a.yaml": "x"})
-        mappings.keep_set(session, home.workspace_id, "v1", {"a.yaml": "something else"})
+        mappings.keep_set(session, home.workspace_id, "v1", {"a.yaml": "x"}, NOW)
+        mappings.keep_set(session, home.workspace_id, "v1", {"a.yaml": "something else"}, NOW)
 
     with database.reading() as session:
         assert mappings.kept_set(session, home.workspace_id, "v1") == {"a.yaml": "x"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,8 +13,9 @@ from sqlalchemy import func, select, update
 
 from connector.core.outcomes import Result
 from connector.core.records import Ref
-from connector.store import intents, runs
+from connector.store import intents, mappings, runs
 from connector.store.db import Database, Session
+from connector.store.mappings import NewChange
 from connector.store.models import (
     alert_message,
     audit_event,
@@ -40,7 +41,7 @@ from connector.sync.pruning import Janitor, Keeping
 from .builders import NOW, Home, a_home, a_new_run, add_event, an_event, an_outcome
 
 DAY = timedelta(days=1)
-KEEPING = Keeping(undo=30 * DAY, log=90 * DAY, events=30 * DAY, audit=365 * DAY)
+KEEPING = Keeping(undo=30 * DAY, log=90 * DAY, events=30 * DAY, audit=365 * DAY, mappings=365 * DAY)
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def test_a_sync_that_is_being_undone_keeps_what_that_needs(database: Database, h
 def test_a_log_is_kept_for_as_long_as_its_sync_can_be_undone(database: Database, home: Home) -> None:
     number = a_run(database, home, NOW - 50 * DAY)
 
-    prune(database, Keeping(undo=60 * DAY, log=10 * DAY, events=30 * DAY, audit=365 * DAY))
+    prune(database, replace(KEEPING, undo=60 * DAY, log=10 * DAY))
 
     assert told(database, number) == (3, 2)
 
@@ -366,3 +367,78 @@ def test_every_table_that_grows_is_thought_of() -> None:
 
     known = forgotten | one_of_each | one_of_each_record | by_others | by_hand
     assert set(metadata.tables) == known
+
+
+def a_change(session: Session, home: Home, number: int, age: int, file: str = "member.yaml") -> None:
+    """A version of a file, and the set of files that it made: v1 by the first change, and so on."""
+    new = NewChange(file, "own", f"text {number}", f"v{number}", "Marta", "edited", number - 1 or None)
+    mappings.add(session, home.workspace_id, new, NOW - age * DAY)
+    mappings.keep_set(session, home.workspace_id, f"v{number}", {file: f"text {number}"}, NOW - age * DAY)
+
+
+def test_former_versions_of_a_file_go_but_for_the_one_that_counts_and_the_one_before(
+    database: Database, home: Home
+) -> None:
+    with database.transaction() as session:
+        for number, age in enumerate((900, 800, 700), start=1):
+            a_change(session, home, number, age)
+        a_change(session, home, 4, 600, "product.yaml")
+        a_change(session, home, 5, 500)
+        a_change(session, home, 6, 100)
+        a_change(session, home, 7, 50)
+
+    assert prune(database)["mapping versions"] == 4
+    with database.reading() as session:
+        assert [one.number for one in mappings.history(session, home.workspace_id, "member.yaml")] == [7, 6]
+        assert [one.number for one in mappings.history(session, home.workspace_id, "product.yaml")] == [4]
+        assert mappings.own(session, home.workspace_id, 7) == {
+            "member.yaml": "text 7",
+            "product.yaml": "text 4",
+        }
+
+
+def test_the_version_before_the_one_that_counts_stays_however_old(database: Database, home: Home) -> None:
+    with database.transaction() as session:
+        for number, age in enumerate((900, 800, 700), start=1):
+            a_change(session, home, number, age)
+
+    assert prune(database)["mapping versions"] == 1
+    with database.reading() as session:
+        assert [one.number for one in mappings.history(session, home.workspace_id, "member.yaml")] == [3, 2]
+
+
+def test_a_set_of_mapping_files_goes_that_no_sync_went_by_and_that_does_not_count(
+    database: Database, home: Home
+) -> None:
+    with database.transaction() as session:
+        a_change(session, home, 1, 300)
+        for version, age in (("tried", 200), ("tried lately", 2), ("gone by", 200), ("counts", 200)):
+            mappings.keep_set(session, home.workspace_id, version, {}, NOW - age * DAY)
+        new = NewChange("member.yaml", "own", "text", "counts", "Marta", "edited", 1)
+        mappings.add(session, home.workspace_id, new, NOW - 200 * DAY)
+    a_run(database, home, NOW - 10 * DAY, mapping_version="gone by")
+
+    assert prune(database)["mapping sets"] == 2
+    with database.reading() as session:
+        left = {
+            one: mappings.kept_set(session, home.workspace_id, one)
+            for one in ("v1", "tried", "tried lately", "gone by", "counts")
+        }
+    assert {name for name, texts in left.items() if texts is not None} == {
+        "tried lately",
+        "gone by",
+        "counts",
+    }
+
+
+def test_what_nobody_forgot_in_time_is_told_and_still_there(database: Database, home: Home) -> None:
+    a_run(database, home, NOW - 31 * DAY)
+    janitor = Janitor(database, lambda: NOW, KEEPING)
+    assert pruning.overdue(janitor) == [], "a day may pass"
+
+    late = a_run(database, home, NOW - 33 * DAY)
+
+    assert pruning.overdue(janitor) == ["undoable syncs"]
+    assert may_be_undone(database, late)
+    prune(database)
+    assert pruning.overdue(janitor) == []

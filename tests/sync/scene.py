@@ -324,8 +324,8 @@ class _Remapped:
     def of_run(self, run: Run, workspace: Workspace) -> Mapped:
         return self._changed(self.real.of_run(run, workspace))
 
-    def keep(self, workspace_id: str, found: Mapped) -> None:
-        self.real.keep(workspace_id, found)
+    def keep(self, workspace_id: str, found: Mapped, now: datetime) -> None:
+        self.real.keep(workspace_id, found, now)
 
 
 def remapped(tools: Tools, change: Callable[[Any], Any]) -> Tools:

@@ -182,7 +182,7 @@ def test_a_preview_goes_by_files_that_are_not_in_force_and_writes_fields_that_ar
     line = "  whopManage: {from: manage_url, type: text, label: Whop manage}\n"
     texts["membership.yaml"] = texts["membership.yaml"].replace("\nlinks:", f"{line}\nlinks:")
     draft = files.load(texts)
-    files.keep(changed.workspace.id, replace(files.of(changed.workspace.id), files=draft))
+    files.keep(changed.workspace.id, replace(files.of(changed.workspace.id), files=draft), changed.clock())
 
     wanted = Wanted(kinds=("membership",), version=draft.version)
     run = quietly(changed, lambda: preview(changed, wanted))
@@ -205,7 +205,7 @@ def test_what_only_a_person_can_solve_ends_a_preview_and_is_told(changed: Scene)
     )
     texts["membership.yaml"] = texts["membership.yaml"].replace("      whopPlanId: plan_1\n", "")
     draft = files.load(texts)
-    files.keep(changed.workspace.id, replace(files.of(changed.workspace.id), files=draft))
+    files.keep(changed.workspace.id, replace(files.of(changed.workspace.id), files=draft), changed.clock())
 
     run = preview(changed, Wanted(version=draft.version))
 

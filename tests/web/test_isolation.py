@@ -230,7 +230,7 @@ def a_mapping_file(opened: Door, b: Workspace, version: str) -> None:
     with opened.parts.database.transaction() as session:
         new = NewChange("member.yaml", "own", text, version, MARK, "edited", None)
         mappings.add(session, b.id, new, NOON)
-        mappings.keep_set(session, b.id, version, {"member.yaml": text})
+        mappings.keep_set(session, b.id, version, {"member.yaml": text}, NOON)
 
 
 def a_comparison(opened: Door, b: Workspace, desk: Desk) -> str:

@@ -51,4 +51,6 @@ mapping_set = Table(
     Column("workspace_id", Id, ForeignKey("workspace.id"), primary_key=True),
     #: File name → its text, of every file that counted: a run maps by it to its end.
     Column("texts", Json, nullable=False),
+    #: When it was last begun with, about; null where that was not kept yet.
+    Column("kept_at", UtcDateTime),
 )
