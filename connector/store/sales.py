@@ -88,6 +88,15 @@ def memberships_of(
     return {row[0]: row[1] for row in session.execute(query)}
 
 
+def of_record(session: Session, workspace_id: str, kind: str, source_id: str) -> list[Sale]:
+    """What was paid, paid back and disputed for a membership, or that one payment, refund or dispute."""
+    column = sale.c.membership_id if kind == "membership" else sale.c.id
+    query = select(*(sale.c[name] for name in Sale._fields)).where(
+        column == source_id, sale.c.workspace_id == workspace_id
+    )
+    return [Sale(*row) for row in session.execute(query.order_by(sale.c.at.desc()))]
+
+
 def latest(
     session: Session, workspace_id: str, connection_id: str, ids: Sequence[str]
 ) -> dict[str, dict[str, Any]]:

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from connector.core.mapping import FieldRule, LinkRule
+from connector.core.sales import Sale
 from connector.mapping_files import FileMapping
-from connector.store import eventbook, histories, workspaces
+from connector.store import eventbook, histories, sales, workspaces
 from connector.store.eventbook import EventFilter
 from connector.store.histories import Known
 from connector.store.inbox import InboxEvent
@@ -60,6 +61,7 @@ class Story:
     entries: list[LogEntry]
     events: list[InboxEvent]
     runs: dict[int, Run]
+    sales: list[Sale]
 
 
 def story(tools: Tools, workspace_id: str, kind: str, source_id: str) -> Story:
@@ -72,6 +74,7 @@ def story(tools: Tools, workspace_id: str, kind: str, source_id: str) -> Story:
         events = eventbook.event_page(session, workspace_id, wanted, limit=_EVENTS).items
         numbers = {entry.run for entry in entries} | _numbers(links)
         runs = histories.runs_of(session, workspace_id, numbers)
+        paid = sales.of_record(session, workspace_id, kind, source_id)
     now = tools.mappings.in_force(workspace)
     sets = {
         version: tools.mappings.of_version(workspace_id, version) or now
@@ -83,7 +86,7 @@ def story(tools: Tools, workspace_id: str, kind: str, source_id: str) -> Story:
         for one in links
         for name in one.memory
     ]
-    return Story(links, origins, entries, events, runs)
+    return Story(links, origins, entries, events, runs, paid)
 
 
 def _numbers(links: Sequence[Known]) -> set[int]:

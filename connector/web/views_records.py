@@ -10,11 +10,13 @@ from flask import Blueprint, abort, g, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from connector.errors import ConnectorError
+from connector.sources.whop import front
 from connector.store import connections
+from connector.store.connections import Connection
 from connector.store.histories import Known
 from connector.sync import explaining, steering
 from connector.sync.explaining import Story
-from connector.web import access, error_registry, event_words, present, shell
+from connector.web import access, error_registry, event_words, present, shell, timeline
 from connector.web.crm_links import CrmLinks
 from connector.web.present import Status
 from connector.web.views_connections import by_hand, refused
@@ -58,6 +60,9 @@ def show(kind: str, source_id: str) -> str:
         first=first,
         name=present.name_of(told.entries[0]) if told.entries else source_id,
         company=present.company(connection) if connection else "",
+        whop=_on_whop(connection, kind, source_id) if connection else "",
+        moments=timeline.of(told.sales, told.events),
+        sums=timeline.sums(told.sales),
         state=_state(first),
         seen=seen,
         shown=_SHOWN,
@@ -95,6 +100,10 @@ def sync(kind: str, source_id: str) -> ResponseReturnValue:
         access.record(session, "sync_started", record=f"{kind} {source_id}")
     shell.tell("It is being brought in line", "This page shows how it goes.")
     return flask.redirect(url_for("runs.show", run_id=run_id), 303)
+
+
+def _on_whop(connection: Connection, kind: str, source_id: str) -> str:
+    return front.page(shell.parts().settings.whop_api_url, connection.company_id, kind, source_id)
 
 
 def _story(kind: str, source_id: str) -> Story:

@@ -305,6 +305,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "notes.of_event": lambda s, w, a: notes.of_event(s, w, a.event_row, "pay-of-a"),
     "notes.left": lambda s, w, _: notes.left(s, w, {"note-of-a": None}),
     "notes.done": lambda s, w, _: notes.done(s, w, ["note-of-a"]),
+    "sales.of_record": lambda s, w, _: sales.of_record(s, w, "payment", "pay-of-a"),
     "sales.memberships_of": lambda s, w, a: sales.memberships_of(s, w, a.home.connection_id, ["pay-of-a"]),
     "hooks.retire_others": lambda s, w, a: hooks.retire_others(
         s, w, a.home.connection_id, "another", at=NOW + MINUTE

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
-from desk import HOSTILE, Desk, a_failure, a_person, desk
+from desk import HOSTILE, Desk, a_failure, a_person, an_update, desk
 from sqlalchemy import update
 
 from connector.core.outcomes import Result
-from connector.store import runs
+from connector.core.sales import Sale
+from connector.store import runs, sales
 from connector.store.models import link
 from tests.web.entering import NOON, csrf_of
 
@@ -113,3 +115,41 @@ def test_the_log_leads_to_it(at_desk: Desk) -> None:
 
     assert f'href="{PATH}"' in at_desk.page("/log")
     assert f'href="{PATH}"' in at_desk.page(f"/runs/{run.id}")
+
+
+def a_sale(at_desk: Desk, id_: str, **changed: Any) -> None:
+    values = {"payment_id": id_, "membership_id": "mem_1", "status": "paid", "currency": "jpy"}
+    values |= {"amount": "12800", "refunded": None, "failures": 0, "at": "2026-11-01T00:00:12.000Z"}
+    one = Sale(**{"kind": "payment", "id": id_, "updated_at": None, **values, **changed})
+    with at_desk.door.parts.database.transaction() as session:
+        sales.keep(session, at_desk.workspace.id, at_desk.connection.id, [one])
+
+
+def test_a_membership_tells_its_payments_newest_first_and_what_they_add_up_to(at_desk: Desk) -> None:
+    at_desk.run([an_update("mem_1")])
+    a_sale(at_desk, "pay_1", refunded="6400")
+    a_sale(at_desk, "pay_2", at="2026-11-20T12:23:55.000Z", status="unresolved", failures=3)
+    a_sale(at_desk, "pay_3", at="2026-09-02T09:00:00.000Z", currency="kwd", amount="12.5")
+    a_sale(at_desk, "dis_1", kind="dispute", at="2026-11-10T09:00:00.000Z", status="won", payment_id="pay_1")
+    a_sale(at_desk, "pay_9", membership_id="mem_2", amount="777")
+
+    page = unescape(at_desk.page("/records/membership/mem_1"))
+
+    told = [
+        "Payment failed",
+        "3 attempts failed",
+        "Dispute",
+        "won",
+        "¥6,400 of it refunded",
+        "<small>KWD 12.500",
+    ]
+    assert [page.find(one) for one in told] == sorted(page.find(one) for one in told)
+    assert -1 not in [page.find(one) for one in told]
+    assert "¥12,800 paid in all, ¥6,400 refunded" in page
+    assert "777" not in page
+
+
+def test_a_record_leads_to_whop(at_desk: Desk) -> None:
+    at_desk.run([a_person()])
+
+    assert 'href="https://whop.com/dashboard/biz_1/"' in at_desk.page(PATH)
