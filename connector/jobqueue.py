@@ -19,7 +19,7 @@ from rq.serializers import JSONSerializer
 
 from connector.errors import TryLaterError
 
-QUEUES = ("webhooks", "incremental", "full")
+QUEUES = ("actions", "webhooks", "incremental", "full")
 """In the order in which a worker serves them."""
 
 QueueUnavailable = RedisError
@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 _JOB_TIMEOUT = 600  # a slice of a run takes seconds; this ends one that hangs
 _FAILURE_TTL = 3600
+_MOST_UNHEARD = 200
+"""A queue that nobody serves: its rings expire, but their names stay in Redis."""
 
 
 def connect(url: str) -> Redis:
@@ -48,9 +50,12 @@ class RqBell:
     def ring(self, job: str, queue: str, *, expires: int | None = None, **ids: str) -> None:
         """Have ``connector.jobs.<job>(**ids)`` run soon; after ``expires`` seconds it is not worth running.
 
-        Raises TryLaterError when Redis does not answer.
+        What is rung for again soon is not rung for where many rings wait unheard. Raises TryLaterError when
+        Redis does not answer.
         """
         try:
+            if expires is not None and self._queues[queue].count >= _MOST_UNHEARD:
+                return
             self._queues[queue].enqueue_call(
                 f"connector.jobs.{job}",
                 kwargs=ids,

@@ -6,7 +6,7 @@ import os
 import uuid
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from threading import Event
 
 import structlog
@@ -30,6 +30,7 @@ from connector.sync import (
     reconciling,
     replaying,
     scheduling,
+    setting_off,
 )
 from connector.sync import drain as draining
 
@@ -82,8 +83,10 @@ def drain() -> None:
 
 
 def act() -> None:
-    """Carry out what automations are to do by now."""
-    acting.take_due(_parts().acts, owner=_owner(), pause=pause)
+    """Carry out what automations are to do by now, and look for what sets them off."""
+    parts = _parts()
+    listen = partial(setting_off.listen, parts.tools)
+    acting.take_due(parts.acts, owner=_owner(), pause=pause, listen=listen)
 
 
 def ask() -> None:

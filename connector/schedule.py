@@ -32,8 +32,8 @@ TICKS: Sequence[Tick] = (
     Tick("sweep", "webhooks", 5),
     # Events that were kept and not rung for, or whose time to be tried again has come.
     Tick("drain", "webhooks", 2),
-    # What automations do has its time to the second.
-    Tick("act", "webhooks", 1),
+    # What automations do has its time to the second: it waits for no sync and for no other event.
+    Tick("act", "actions", 1),
     Tick("ask", "webhooks", 5),
     Tick("tidy", "webhooks", 60),
     # Not among the webhooks themselves: it waits for Whop, and they wait for nobody.

@@ -36,11 +36,13 @@ _GRACE = 20.0
 
 
 def workers(env: Mapping[str, str], number: int) -> Sequence[Child]:
-    """One worker for webhooks alone, so that no sync can make an event wait; the others serve all."""
+    """One worker for webhooks alone, so that no sync can make an event wait, the others for all of it; and
+    one more for what automations do, which has its time and waits for neither."""
     served = [("webhooks",), *[_SERVED] * (number - 1)] if number > 1 else [_SERVED]
+    named = {f"worker-{place}": queues for place, queues in enumerate(served, start=1)}
     return [
-        Child(f"worker-{place}", flask("worker", "--queues", ",".join(queues)), env=env, grace=_GRACE)
-        for place, queues in enumerate(served, start=1)
+        Child(name, flask("worker", "--queues", ",".join(queues)), env=env, grace=_GRACE)
+        for name, queues in {**named, "worker-actions": ("actions",)}.items()
     ]
 
 

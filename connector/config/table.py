@@ -271,7 +271,7 @@ class Settings:
     workers: int = _setting(
         RUNNING,
         kinds.whole(1, 32),
-        "Worker processes `flask up` starts. The first serves webhooks only.",
+        "Worker processes `flask up` starts. The first serves webhooks only; one more is for automations.",
         default="2",
     )
     log_level: str = _setting(

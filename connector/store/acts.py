@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -88,10 +88,10 @@ def add(session: Session, new: Sequence[NewAct], now: datetime) -> int:
     return many(session, insert_new(session, act), rows)
 
 
-def due(session: Session, now: datetime, limit: int = 500) -> list[Act]:
-    """What nobody is at and whose time has come, over all workspaces. A connection that is paused, or has
-    lost its access, keeps its acts waiting."""
-    here = and_(act.c.state == "waiting", act.c.due_at <= now, _free(now))
+def due(session: Session, now: datetime, limit: int = 500, *, but: Collection[str] = ()) -> list[Act]:
+    """What nobody is at and whose time has come, over all workspaces, ``but`` these connections. One that is
+    paused, or has lost its access, keeps its acts waiting."""
+    here = and_(act.c.state == "waiting", act.c.due_at <= now, _free(now), act.c.connection_id.not_in(but))
     active = and_(connection.c.status == "active", connection.c.paused.is_(False))
     query = select(act).join(connection, connection.c.id == act.c.connection_id).where(here, active)
     return [_made(row) for row in session.execute(query.order_by(act.c.due_at, act.c.id).limit(limit))]

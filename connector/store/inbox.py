@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Update, select, update
 
 from connector.store.db import Database, Session, alone, insert_new, many
-from connector.store.models import connection, event_inbox
+from connector.store.models import UNHEARD, automation, connection, event_inbox
 
 Settled = Literal["done", "ignored"]
 
@@ -42,6 +42,7 @@ class InboxEvent:
     error: dict[str, Any] | None = None
     run: int | None = None
     quiet: bool = False
+    heard: bool = False
     id: int | None = None
 
 
@@ -72,6 +73,23 @@ def pending(
     )
     rows = session.execute(query.order_by(event_inbox.c.id).limit(limit))
     return [InboxEvent(**row._mapping) for row in rows]
+
+
+def unheard(session: Session, limit: int) -> dict[tuple[str, str], list[InboxEvent]]:
+    """(workspace, connection) → the events that automations have not looked at, in the order they arrived;
+    over all workspaces, only of connections for which an automation is on."""
+    on = select(automation.c.connection_id).where(automation.c.since.is_not(None))
+    query = select(event_inbox).where(event_inbox.c.connection_id.in_(on), UNHEARD)
+    found: dict[tuple[str, str], list[InboxEvent]] = {}
+    for row in session.execute(query.order_by(event_inbox.c.id).limit(limit)):
+        found.setdefault((row.workspace_id, row.connection_id), []).append(InboxEvent(**row._mapping))
+    return found
+
+
+def mark_heard(session: Session, workspace_id: str, ids: Iterable[int]) -> int:
+    """Automations have looked at these; how many."""
+    here = (event_inbox.c.id.in_(list(ids)), event_inbox.c.workspace_id == workspace_id)
+    return session.execute(update(event_inbox).where(*here).values(heard=True)).rowcount
 
 
 def beyond(session: Session, moment: datetime, limit: int) -> list[tuple[str, int]]:

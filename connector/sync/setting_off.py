@@ -1,7 +1,9 @@
 """Events set automations off: an act is a row, kept before anything else is made of its event.
 
-That a record cannot be written to the CRM holds no act up, and an event that is taken many times sets off
-each act once. Events that a person has taken again set off nothing.
+Nor does it wait for the CRM: whoever carries acts out looks for events that came meanwhile (``listen``),
+because a round that is under way may take longer than an automation waits. What nobody has looked at by then
+is looked at when its round begins, so none is passed over. An event that is taken many times sets off each
+act once; those that a person has taken again set off nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from connector.core import automation as core
 from connector.core.automation import Cause, Heard, Switched
 from connector.core.records import iso
 from connector.errors import RecordError
-from connector.store import acts, automations, connections
+from connector.store import acts, automations, connections, inbox
 from connector.store.acts import NewAct
 from connector.store.inbox import InboxEvent
 from connector.sync.tools import Tools
@@ -23,11 +25,27 @@ from connector.sync.tools import Tools
 log = structlog.get_logger(__name__)
 
 
-def set_off(tools: Tools, workspace_id: str, connection_id: str, events: Sequence[InboxEvent]) -> int:
-    """Keep what these events set off; how many acts are new."""
-    loud = [one for one in events if not one.quiet]
-    if not (tools.automations and loud):
+_MOST = 500
+
+
+def listen(tools: Tools) -> int:
+    """Look at events ahead of their round; how many acts are new."""
+    if not tools.automations:
         return 0
+    with tools.database.reading() as session:
+        found = inbox.unheard(session, _MOST)
+    return sum(_keep(tools, *ids, events, ahead=True) for ids, events in found.items())
+
+
+def set_off(tools: Tools, workspace_id: str, connection_id: str, events: Sequence[InboxEvent]) -> int:
+    """Keep what these events set off, but for those that were looked at; how many acts are new."""
+    new = [one for one in events if not (one.quiet or one.heard)]
+    return _keep(tools, workspace_id, connection_id, new) if tools.automations and new else 0
+
+
+def _keep(
+    tools: Tools, workspace_id: str, connection_id: str, events: Sequence[InboxEvent], *, ahead: bool = False
+) -> int:
     with tools.database.reading() as session:
         known = automations.of_connection(session, workspace_id, connection_id)
         switched = {
@@ -36,13 +54,15 @@ def set_off(tools: Tools, workspace_id: str, connection_id: str, events: Sequenc
         if not switched:
             return 0
         company = connections.get(session, workspace_id, connection_id).company_id
-    causes = core.causes(tools.automations, switched, _heard(tools, company, loud))
-    if not causes:
+    causes = core.causes(tools.automations, switched, _heard(tools, company, events))
+    if not (causes or ahead):
         return 0
     now = tools.clock()
     new = [_new(tools, workspace_id, connection_id, one) for one in causes]
     with tools.database.transaction() as session:
         count = acts.add(session, new, now)
+        if ahead:
+            inbox.mark_heard(session, workspace_id, [one.id for one in events if one.id is not None])
     if count:
         log.info("automations are set off", acts=count, connection=connection_id)
     return count

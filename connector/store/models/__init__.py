@@ -11,6 +11,7 @@ from connector.store.models.alerts import alert_message, alert_settings, inciden
 from connector.store.models.automations import act, automation, crm_request
 from connector.store.models.crm import connection, pending_authorization, workspace
 from connector.store.models.events import (
+    UNHEARD,
     drain,
     event_inbox,
     missed_delivery,
@@ -28,6 +29,7 @@ from connector.store.models.schedule import checkpoint, ending, schedule
 from connector.store.models.sign_in import admin, crm_grant, crm_registration, crm_sign_in
 
 __all__ = [
+    "UNHEARD",
     "act",
     "admin",
     "alert_message",

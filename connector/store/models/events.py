@@ -14,11 +14,15 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 from connector.store.db import metadata
 from connector.store.models.columns import Big, Id
 from connector.store.types import Json, UtcDateTime
+
+#: As a condition of the very same words has to say it: an index of a part is of use for no other.
+UNHEARD = text("state = 'pending' AND heard IS FALSE AND quiet IS FALSE")
 
 event_inbox = Table(
     "event_inbox",
@@ -52,8 +56,12 @@ event_inbox = Table(
     Column("run", Big),
     #: Taken again by somebody who did not ask for notes and tasks: it leaves none.
     Column("quiet", Boolean, nullable=False, default=False, server_default=false()),
+    #: Automations have looked at it already, before its turn came.
+    Column("heard", Boolean, nullable=False, default=False, server_default=false()),
     UniqueConstraint("event_id", "connection_id"),
     Index("ix_event_inbox_due", "connection_id", "state", "due_at"),
+    # What automations have not looked at: asked for each second, and nearly always nothing.
+    Index("ix_event_inbox_unheard", "connection_id", "id", sqlite_where=UNHEARD, postgresql_where=UNHEARD),
     # The newest of a connection, and how long those took.
     Index("ix_event_inbox_connection_id", "connection_id", "id"),
     # The page of events reads the newest first, all of a workspace or by state.
