@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0028_unheard_events"
-down_revision = "0027_crm_requests"
+revision = "0029_unheard_events"
+down_revision = "0028_mapping_set_kept_at"
 branch_labels = None
 depends_on = None
 
