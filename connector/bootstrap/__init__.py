@@ -117,7 +117,7 @@ def build(
     database = Database(settings.database_url)
     redis = jobqueue.connect(settings.redis_url)
     vault = Vault(settings.token_encryption_keys)
-    files = workspace_files(database, settings.mappings_dir)
+    files = workspace_files(database, settings.mappings_dir, settings.mapping_recipes)
     client = WhopOAuth(outside.app(settings), door, lambda token: outside.whop(settings, door, token))
     keeper = _keeper(settings, database, vault, client, pause)
     quick = budget.client(settings.redis_url)

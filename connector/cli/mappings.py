@@ -31,7 +31,8 @@ def mappings_group() -> None:
 def _loaded() -> MappingSet:
     """The files that MAPPINGS_DIR names, else the shipped ones."""
     environ = config.environment(os.environ, Path(".env"))
-    return files.mappings(environ.get("MAPPINGS_DIR", ""))
+    recipes = [one.strip() for one in environ.get("MAPPING_RECIPES", "").split(",") if one.strip()]
+    return files.mappings(environ.get("MAPPINGS_DIR", ""), recipes)
 
 
 @base.command("check")

@@ -14,7 +14,7 @@ from connector.cli.workspaces import step_lines
 from connector.core.outcomes import Result
 from connector.core.records import Ref, SourceRecord
 from connector.errors import RefusedError
-from connector.mapping_files import FileMapping
+from connector.mapping_files import FileMapping, texts_of_files
 from connector.store import connections, mappings, workspaces
 from connector.store.connections import Connection
 from connector.store.workspaces import Workspace
@@ -75,22 +75,56 @@ def history(workspace: str, file: str, *, as_json: bool) -> None:
 
 @base.command("apply")
 @click.argument("workspace")
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--yes", is_flag=True, help="Put it in force without asking.")
-def apply(workspace: str, path: Path, *, yes: bool, as_json: bool) -> None:
+def apply(workspace: str, path: tuple[Path, ...], *, yes: bool, as_json: bool) -> None:
     """Give a workspace a mapping file of its own: told first what that would do, then asked.
 
-    Exits 3 naming every mistake in the file, 1 when a test in it fails.
+    Several files are put in force together, which those need that only fit together. Exits 3 naming every
+    mistake in them, 4 when a test in them fails.
+
     Example: flask mappings apply acme membership.yaml
     """
     with base.parts() as parts:
-        one = _named(parts, workspace)
-        try:
-            text = path.read_bytes()[: 1024 * 1024].decode()
-        except UnicodeDecodeError:
-            raise RefusedError(f"{path.name} is no UTF-8 text.", code="refused") from None
-        draft = changing.drafted(parts.tools, one, path.name, text)
+        one, texts = _named(parts, workspace), texts_of_files(path)
+        draft = changing.drafted(parts.tools, one, path[0].name, texts[path[0].name], texts)
         _carry_out(parts, one, draft, "uploaded", yes=yes, as_json=as_json)
+
+
+@base.command("recipes")
+@click.argument("workspace", required=False)
+def recipes(workspace: str | None, *, as_json: bool) -> None:
+    """List the recipes: mapping files that come with the connector and count once they are switched on.
+
+    With WORKSPACE, whether each counts there. Example: flask mappings recipes acme
+    """
+    with base.parts() as parts:
+        files = parts.tools.mappings
+        texts = files.texts(_named(parts, workspace)) if workspace else files.shipped.texts
+        rows = [
+            (one.name, "on" if one.is_in_force(texts) else "off", ", ".join(one.texts), one.about)
+            for one in files.recipes
+        ]
+    head = ("name", "state", "files", "what it does")
+    document = [dict(zip(head, row, strict=True)) for row in rows]
+    base.show(document, list(base.table(rows, head)), as_json=as_json)
+
+
+@base.command("use")
+@click.argument("workspace")
+@click.argument("recipe")
+@click.option("--off", is_flag=True, help="Switch it off: what comes with the connector counts again.")
+@click.option("--yes", is_flag=True, help="Put it in force without asking.")
+def use(workspace: str, recipe: str, *, off: bool, yes: bool, as_json: bool) -> None:
+    """Switch a recipe on in a workspace: told first what that would do, then asked.
+
+    Example: flask mappings use acme plans
+    """
+    with base.parts() as parts:
+        one = _named(parts, workspace)
+        draft = changing.of_recipe(parts.tools, one, parts.tools.mappings.recipe(recipe), on=not off)
+        how: How = "recipe_off" if off else "recipe_on"
+        _carry_out(parts, one, draft, how, yes=yes, as_json=as_json)
 
 
 @base.command("revert")
@@ -180,7 +214,7 @@ def _carry_out(
             click.echo(line, err=True)
         click.confirm("Put it in force?", abort=True, err=True)
     number = changing.apply(parts.tools, workspace, draft, who=WHO, how=how)
-    told = f"Version {number} of {draft.file} counts from now on."
+    told = f"Version {number} of {draft.files} counts from now on."
     again = " Its records are read anew; `flask sync list` shows how far that is." if draft.kinds else ""
     document = {"file": draft.file, "version": number, "mapping_version": draft.after.version}
     base.show(document, [told + again], as_json=as_json)
@@ -207,4 +241,4 @@ def _counted(looked: Looked) -> Iterator[str]:
         yield f"  {object_}.{name} would be written in {count}"
 
 
-COMMANDS = (show, preview, apply, history, revert)
+COMMANDS = (show, preview, apply, recipes, use, history, revert)

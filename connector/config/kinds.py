@@ -16,6 +16,7 @@ NamedKeys = tuple[tuple[str, bytes], ...]
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -203,6 +204,9 @@ def _listed(fits: Callable[[str], bool]) -> Callable[[str], tuple[str, ...]]:
 
 
 HOSTS: Kind[tuple[str, ...]] = Kind("host names, comma separated", _listed(_is_host), (), show=", ".join)
+NAMES: Kind[tuple[str, ...]] = Kind(
+    "names, comma separated", _listed(lambda entry: bool(_NAME.fullmatch(entry))), (), show=", ".join
+)
 PRIVATE_HOSTS: Kind[tuple[str, ...]] = Kind(
     "hosts, host:port or networks such as 10.0.0.0/8, comma separated",
     _listed(_is_private_entry),

@@ -183,6 +183,12 @@ class Settings:
         "A folder of mapping files to use in place of the shipped ones.",
         example="/etc/connector/mappings",
     )
+    mapping_recipes: tuple[str, ...] = _setting(
+        SYNC,
+        kinds.NAMES,
+        "Recipes that hold for every workspace; `flask mappings recipes` lists them.",
+        example="plans,payments",
+    )
     automations_dir: str = _setting(
         SYNC,
         kinds.text(),

@@ -7,6 +7,7 @@ from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from connector.core.catalogue import CrmCatalogue, SourceCatalogue
@@ -24,14 +25,22 @@ from connector.mapping_files.world import World
 Rule = TypeVar("Rule", FieldRule, LinkRule)
 
 
-def load_all(directory: Path, source: SourceCatalogue, crm: CrmCatalogue) -> MappingSet:
-    """Every ``*.yaml`` of a directory. Raises MappingFileError with all problems of all files."""
+def load_all(
+    directory: Path,
+    source: SourceCatalogue,
+    crm: CrmCatalogue,
+    beside: MappingType[str, str] = MappingProxyType({}),
+) -> MappingSet:
+    """Every ``*.yaml`` of a directory, and those ``beside`` them or in their place, by name.
+
+    Raises MappingFileError with all problems of all files.
+    """
     problems = Problems()
     paths = sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])
     if not paths:
         raise MappingFileError([f"{directory}: found no mapping files, expected at least one *.yaml"])
-    texts = {path.name: text for path in paths if (text := text_of_file(path, problems)) is not None}
-    return _load(texts, source, crm, problems, functions.installed())
+    texts = _read(paths, problems)
+    return _load({**texts, **beside}, source, crm, problems, functions.installed())
 
 
 def load_file(path: Path, source: SourceCatalogue, crm: CrmCatalogue) -> FileMapping:
@@ -50,6 +59,19 @@ def load_texts(
 ) -> MappingSet:
     """File name → its text; what an editor checks before anything is saved. ``known``: other functions."""
     return _load(texts, source, crm, Problems(), functions.installed() if known is None else known)
+
+
+def texts_of_files(paths: Sequence[Path]) -> dict[str, str]:
+    """File name → its text. Raises MappingFileError for what is too long or no text."""
+    problems = Problems()
+    texts = _read(paths, problems)
+    if problems:
+        raise MappingFileError(problems.lines())
+    return texts
+
+
+def _read(paths: Sequence[Path], problems: Problems) -> dict[str, str]:
+    return {path.name: text for path in paths if (text := text_of_file(path, problems)) is not None}
 
 
 def text_of_file(path: Path, problems: Problems) -> str | None:

@@ -7,12 +7,15 @@ between is mended by doing the same again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from connector.errors import RefusedError
-from connector.mapping_files import FileMapping, TestResult, run_tests
+from connector.mapping_files import FileMapping, Recipe, TestResult, run_tests
 from connector.ports.crm_model import SchemaPlan
 from connector.store import connections, mapping_passes, mappings, overview, workspaces
 from connector.store.db import Session
@@ -22,22 +25,42 @@ from connector.sync import modelling, passing
 from connector.sync.mappings import Mapped, overlaid
 from connector.sync.tools import Tools
 
-How = Literal["edited", "uploaded", "reverted", "shipped", "removed"]
+How = Literal["edited", "uploaded", "reverted", "shipped", "removed", "recipe_on", "recipe_off"]
+Texts = MappingType[str, str | None]
+"""File → its new text; None: it does not count any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A change that loads. ``before`` is what the workspace maps by now, None where that does not load;
-    ``base`` its latest change, ``tests`` how the tests in the changed file went.
-    """
+class Changed(NamedTuple):
+    """What a file becomes; ``text`` is kept where it is the workspace's own."""
 
     file: str
     state: State
     text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A change that loads, of one file or of several that go together.
+
+    ``before`` is what the workspace maps by now, None where that does not load; ``base`` its latest change,
+    ``tests`` how the tests in the changed files went.
+    """
+
+    changed: tuple[Changed, ...]
     base: int | None
     before: Mapped | None
     after: Mapped
     tests: tuple[TestResult, ...]
+
+    @property
+    def file(self) -> str:
+        """The first file that changes, by which the change is called."""
+        return self.changed[0].file
+
+    @property
+    def files(self) -> str:
+        """All of them, for a sentence."""
+        return " and ".join(one.file for one in self.changed)
 
     @property
     def failed(self) -> tuple[TestResult, ...]:
@@ -56,27 +79,43 @@ class Draft:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds whose records may change."""
-        return (self.mapping.kind,) if self.mapping else ()
+        """The kinds whose records may change, parents before children."""
+        files = {one.file for one in self.changed}
+        return tuple(one.kind for one in self.after if one.file in files)
 
 
-def drafted(tools: Tools, workspace: Workspace, file: str, text: str | None) -> Draft:
-    """Check a file's new text together with the files beside it; None: it does not count any more.
+def drafted(
+    tools: Tools, workspace: Workspace, file: str, text: str | None, beside: Texts = MappingProxyType({})
+) -> Draft:
+    """Check a file's new text together with the files that count; None: it does not count any more.
 
-    Raises MappingFileError naming every mistake, RefusedError where no file would be left.
+    ``beside`` change with it: files that only fit together, which one by one would be refused. Raises
+    MappingFileError naming every mistake, RefusedError where no file would be left.
     """
-    files = tools.mappings
-    shipped = files.shipped.texts.get(file)
-    state: State = "own" if text is not None else "off"
-    if text is not None and text == shipped:
-        state = "shipped"
-    texts = overlaid(files.texts(workspace), {file: text})
+    files, new = tools.mappings, {file: text, **beside}
+    texts = overlaid(files.texts(workspace), new)
     if not texts:
         raise RefusedError("No mapping file would be left.", code="no_mapping_left")
     after = files.checked(texts)
-    tests = tuple(result for one in after if one.file == file for result in run_tests(one))
-    kept = text if state == "own" else None
-    return Draft(file, state, kept, workspace.mapping_change, files.if_it_loads(workspace), after, tests)
+    tests = tuple(result for one in after if one.file in new for result in run_tests(one))
+    changed = tuple(_changed(name, one, files.shipped.texts.get(name)) for name, one in new.items())
+    return Draft(changed, workspace.mapping_change, files.if_it_loads(workspace), after, tests)
+
+
+def _changed(file: str, text: str | None, shipped: str | None) -> Changed:
+    if text is None:
+        return Changed(file, "off", None)
+    return Changed(file, "shipped", None) if text == shipped else Changed(file, "own", text)
+
+
+def of_recipe(tools: Tools, workspace: Workspace, recipe: Recipe, *, on: bool) -> Draft:
+    """Switch a recipe on; or off, which brings back what comes with the connector in the place of its files.
+
+    Raises as ``drafted``.
+    """
+    shipped = tools.mappings.shipped.texts
+    texts: Texts = recipe.texts if on else {name: shipped.get(name) for name in recipe.texts}
+    return drafted(tools, workspace, recipe.file, texts[recipe.file], texts)
 
 
 def earlier(tools: Tools, workspace_id: str, file: str, to: str) -> str | None:
@@ -99,7 +138,15 @@ def earlier(tools: Tools, workspace_id: str, file: str, to: str) -> str | None:
     return tools.mappings.shipped.texts[file]
 
 
-def known(tools: Tools, workspace: Workspace, file: str, version: str, *, base: int | None) -> Draft:
+def known(
+    tools: Tools,
+    workspace: Workspace,
+    file: str,
+    version: str,
+    *,
+    base: int | None,
+    beside: Collection[str] = (),
+) -> Draft:
     """A change that was checked before, by the hash of all files as they would be.
 
     Raises RefusedError where nothing of this hash was checked, or there is a change since ``base``, which is
@@ -111,7 +158,7 @@ def known(tools: Tools, workspace: Workspace, file: str, version: str, *, base: 
         texts = mappings.kept_set(session, workspace.id, version)
     if texts is None:
         raise RefusedError("This change was not checked here.", code="no_mapping_change")
-    draft = drafted(tools, workspace, file, texts.get(file))
+    draft = drafted(tools, workspace, file, texts.get(file), {name: texts.get(name) for name in beside})
     if draft.after.version != version:
         raise mappings.moved()
     return draft
@@ -137,20 +184,28 @@ def apply(
     _check_seen(tools, workspace, draft)
     done = _prepare(tools, workspace, draft, admin_id)
     now, ids = tools.clock(), workspace.id
-    new = NewChange(draft.file, draft.state, draft.text, draft.after.version, who, how, draft.base)
     with tools.database.transaction() as session:
-        number = mappings.add(session, ids, new, now)
+        number = _add(session, ids, draft, who, how, now)
         mappings.keep_set(session, ids, draft.after.version, draft.after.files.texts, now)
         if done is not None:
             modelling.remember(session, ids, done)
         for one in connections.of_workspace(session, ids) if draft.kinds else ():
             if one.status != "revoked" and overview.ever_synced(session, ids, one.id):
-                what = draft.kinds[0].replace("_", " ")
-                why = f"{who} changed how each {what} is brought over ({draft.file})"
+                what = " and ".join(draft.kinds).replace("_", " ")
+                why = f"{who} changed how each {what} is brought over ({draft.files})"
                 mapping_passes.add(session, ids, one.id, draft.kinds, number, why)
         tell(session, number)
     passing.sweep(tools)
     return number
+
+
+def _add(session: Session, workspace_id: str, draft: Draft, who: str, how: How, now: datetime) -> int:
+    """One change of each file, all or none; the number of the last."""
+    number = draft.base
+    for one in draft.changed:
+        new = NewChange(one.file, one.state, one.text, draft.after.version, who, how, number)
+        number = mappings.add(session, workspace_id, new, now)
+    return number or 0
 
 
 def _check_seen(tools: Tools, workspace: Workspace, draft: Draft) -> None:

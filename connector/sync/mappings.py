@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from connector.core.mapping import Mapping
-from connector.errors import MappingFileError, OwnMappingError
-from connector.mapping_files import FileMapping, MappingSet
+from connector.errors import MappingFileError, OwnMappingError, RefusedError
+from connector.mapping_files import FileMapping, MappingSet, Recipe
 from connector.store import mappings, workspaces
 from connector.store.db import Database
 from connector.store.runs import Run
@@ -57,13 +57,14 @@ class Mapped:
 @dataclass(slots=True)
 class Mappings:
     """``shipped`` are the operator's files, which hold for all who have none of their own. ``load`` checks
-    texts; ``summed`` says which kinds some mappings need to have kept.
+    texts; ``summed`` says which kinds some mappings need to have kept. ``recipes`` may be switched on.
     """
 
     database: Database
     shipped: MappingSet
     load: Callable[[Texts], MappingSet]
     summed: Callable[[Iterable[Mapping]], tuple[str, ...]]
+    recipes: tuple[Recipe, ...] = ()
     _known: OrderedDict[Hashable, Mapped] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,6 +112,14 @@ class Mappings:
         with self.database.reading() as session:
             texts = mappings.kept_set(session, workspace_id, version)
         return None if texts is None else self._remembered((workspace_id, version), lambda: self.load(texts))
+
+    def recipe(self, name: str) -> Recipe:
+        """One of those that may be switched on. Raises RefusedError naming them."""
+        for one in self.recipes:
+            if one.name == name:
+                return one
+        known = ", ".join(one.name for one in self.recipes)
+        raise RefusedError(f"No recipe is called {name!r}; there are {known}.", code="no_recipe")
 
     def texts(self, workspace: Workspace) -> dict[str, str]:
         """The text of every file in force, by its name."""

@@ -23,7 +23,7 @@ _WORDS = {
 }
 #: Pages that belong to another entry of the navigation than their own.
 _WITHIN = dict.fromkeys(("connect", "plan", "disconnect", "hooks"), "connections")
-_WITHIN["mapping_change"] = "mapping"
+_WITHIN |= dict.fromkeys(("mapping_change", "recipes"), "mapping")
 _BROKEN = ("Something went wrong on our side", "It is in the log under the reference below. Nothing is lost.")
 
 

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from connector.core.records import Ref, SourceRecord
 from connector.errors import ConnectorError, MappingFileError, OwnMappingError, RefusedError
-from connector.mapping_files import FileMapping, TestResult, run_tests
+from connector.mapping_files import FileMapping, Recipe, TestResult, run_tests
 from connector.store import connections, mappings
 from connector.store.connections import Connection
 from connector.store.mappings import Change
@@ -39,6 +39,14 @@ class File(NamedTuple):
     change: Change | None
     shipped: bool
     problems: int
+
+
+class Offer(NamedTuple):
+    """A recipe; ``everywhere``: the operator has switched it on for all."""
+
+    recipe: Recipe
+    on: bool
+    everywhere: bool
 
 
 class Preview(NamedTuple):
@@ -74,7 +82,13 @@ def listing() -> str:
         )
         for name in names
     ]
-    return render_template("pages/mappings.html", files=listed, problems=problems, words=shell.vocabulary())
+    texts = files.texts(g.workspace)
+    offered = [
+        Offer(one, one.is_in_force(texts), one.is_in_force(files.shipped.texts)) for one in files.recipes
+    ]
+    return render_template(
+        "pages/mappings.html", files=listed, offered=offered, problems=problems, words=shell.vocabulary()
+    )
 
 
 @blueprint.post("/mappings")

@@ -12,7 +12,6 @@ from flask.typing import ResponseReturnValue
 from connector.core.outcomes import Outcome, as_json
 from connector.errors import ConnectorError, MappingFileError, RefusedError
 from connector.ports.crm_model import SchemaPlan
-from connector.sources.whop import scopes
 from connector.store import mappings, overview
 from connector.store.runs import LogEntry
 from connector.sync import changing, rehearsing, sampling, undoing
@@ -23,6 +22,7 @@ from connector.web import (
     access,
     error_registry,
     limits,
+    mapping_effects,
     mapping_words,
     present,
     shell,
@@ -41,7 +41,7 @@ MOST: Final = 200
 """Records that are looked at while somebody waits for the page."""
 
 _SAMPLES: Final = 5
-_HOW: Final = ("edited", "uploaded", "reverted", "shipped", "removed")
+_HOW: Final = ("edited", "uploaded", "reverted", "shipped", "removed", "recipe_on", "recipe_off")
 
 
 class Seen(NamedTuple):
@@ -71,15 +71,16 @@ def effects(file: str, version: str) -> ResponseReturnValue:
         version=version,
         how=_how(),
         base=request.args.get("base", ""),
+        recipe=request.args.get("recipe", ""),
         title=views_mapping.title_of(mapping, shell.vocabulary() if draft.mapping is None else words, file),
         draft=draft,
         found=found,
         most=MOST,
-        diff=mapping_words.diff(_before(file), draft.after.files.texts.get(file, "")),
+        diffs=mapping_effects.diffs(draft),
         added=found.plan.changes if found.plan else (),
         conflicts=found.plan.conflicts if found.plan else (),
-        asked=_asked(draft),
-        stays=_stays(draft),
+        asked=mapping_effects.asked(draft),
+        stays=mapping_effects.stays(draft),
         samples=[_as_entry(number, one) for number, one in enumerate(changed[:_SAMPLES])],
         changed=len(changed),
         runs=_runs_of(version),
@@ -110,7 +111,7 @@ def look_at_all(file: str, version: str) -> ResponseReturnValue:
     shell.tell(
         "Every record is looked at",
         "Nothing is written. Come back to put the change in force.",
-        link=url_for(".effects", file=file, version=version, how=_how(), base=request.form.get("base", "")),
+        link=url_for(".effects", file=file, version=version, how=_how(), **_carried()),
         label="Back to the change",
     )
     return flask.redirect(url_for("runs.show", run_id=run_id), 303)
@@ -209,7 +210,14 @@ def revert(file: str) -> ResponseReturnValue:
 
 
 def _draft(file: str, version: str) -> Draft:
-    return changing.known(shell.parts().tools, g.workspace, named(file), version, base=seen())
+    tools, recipe = shell.parts().tools, request.values.get("recipe", "")
+    beside = tools.mappings.recipe(recipe).texts if recipe else ()
+    return changing.known(tools, g.workspace, named(file), version, base=seen(), beside=tuple(beside))
+
+
+def _carried() -> dict[str, Any]:
+    """What a form hands on, so that the change is found again."""
+    return {name: value for name in ("base", "recipe") if (value := request.form.get(name, ""))}
 
 
 def _look(draft: Draft) -> Seen:
@@ -225,22 +233,6 @@ def _look(draft: Draft) -> Seen:
     except ConnectorError as error:
         log.info("what a change would do cannot be seen", code=error.code)
         return Seen(plan, None, str(error))
-
-
-def _asked(draft: Draft) -> list[scopes.Scope]:
-    """What the change needs of Whop that was not needed before."""
-    before = {one.name for one in scopes.needed(draft.before or ())}
-    return [one for one in scopes.needed(draft.after) if one.name not in before]
-
-
-def _stays(draft: Draft) -> list[str]:
-    """The fields that nothing is written to any more: what is in them stays."""
-    if draft.former is None:
-        return []
-    words = shell.vocabulary()
-    now = {spec.name for spec in draft.mapping.specs} if draft.mapping else set()
-    gone = [spec.name for spec in draft.former.specs if spec.name not in now]
-    return [words.field(draft.former.object.name, name) for name in gone]
 
 
 def _runs_of(version: str) -> list[Any]:
@@ -269,10 +261,6 @@ def _as_entry(number: int, one: Outcome) -> LogEntry:
         drift=list(one.drift) or None,
         created_at=shell.parts().tools.clock(),
     )
-
-
-def _before(file: str) -> str:
-    return shell.parts().tools.mappings.texts(g.workspace).get(file, "")
 
 
 def _how() -> str:

@@ -120,6 +120,43 @@ def test_advice_is_shown_and_fails_nothing(tmp_path):
     assert "ADVICE m.yaml:6:34: found choices without past_due, " in told.output
 
 
+def test_recipes_of_the_operator_hold_beside_the_files():
+    told = run("check", MAPPING_RECIPES="plans, payments")
+
+    assert told.exit_code == 0
+    assert {line.split()[0] for line in told.output.splitlines()[1:-1]} == {
+        *("product.yaml", "plan.yaml", "member.yaml", "membership.yaml", "payment.yaml")
+    }
+
+
+def test_a_recipe_takes_the_place_of_a_shipped_file():
+    told = run("check", MAPPING_RECIPES="business-buyers")
+
+    assert told.exit_code == 0
+    assert any(line.split()[:3] == ["member.yaml", "member", "company"] for line in told.output.splitlines())
+
+
+def test_a_recipe_that_is_none_is_told(folder):
+    told = run("check", MAPPING_RECIPES="plan,payments")
+
+    assert told.exit_code == 3
+    assert (
+        'found "plan", expected one of business-buyers, payments, plans, did you mean "plans"?' in told.output
+    )
+
+
+def test_a_recipe_never_takes_the_place_of_an_operators_own_file(tmp_path):
+    (tmp_path / "plan.yaml").write_text("anything", encoding="utf-8")
+
+    told = run("check", MAPPINGS_DIR=str(tmp_path), MAPPING_RECIPES="plans")
+
+    assert told.exit_code == 3
+    assert (
+        "MAPPING_RECIPES: found plan.yaml in plans and in MAPPINGS_DIR, expected it in one of them"
+        in told.output
+    )
+
+
 def test_the_schema_is_printed_as_it_is_shipped():
     shipped = (Path(__file__).parents[2] / "mappings" / "mapping.schema.json").read_text(encoding="utf-8")
 

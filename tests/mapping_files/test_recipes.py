@@ -52,7 +52,7 @@ def test_a_recipe_loads_beside_the_shipped_files_and_passes(folder):
     assert mappings.advice == ()
     assert failed(mappings) == []
     assert all(len(mappings[Path(name).stem].tests) >= 2 for name in of(folder))
-    assert f"recipes/{folder.name}" in PAGE
+    assert f"| `{folder.name}` |" in PAGE
 
 
 @pytest.mark.parametrize("folder", RECIPES, ids=lambda one: one.name)

@@ -188,7 +188,7 @@ def test_going_back_is_a_change_of_its_own(synced: Scene) -> None:
     back = changing.drafted(synced.tools, now(synced), FILE, before)
     number = changing.apply(synced.tools, now(synced), back, who="Ben", how="reverted")
 
-    assert (number, back.state, back.text) == (2, "shipped", None)
+    assert (number, back.changed) == (2, ((FILE, "shipped", None),))
     with synced.parts.database.reading() as session:
         told = mappings.history(session, now(synced).id, FILE)
     assert [(one.number, one.state, one.how, one.who) for one in told] == [
@@ -208,7 +208,7 @@ def test_a_mapping_that_is_taken_away_leaves_its_records_alone(synced: Scene) ->
     gone = changing.drafted(synced.tools, now(synced), "product.yaml", None)
     changing.apply(synced.tools, now(synced), gone, who="Marta", how="removed")
 
-    assert (gone.state, gone.kinds, gone.mapping) == ("off", (), None)
+    assert (gone.changed, gone.kinds, gone.mapping) == (((gone.file, "off", None),), (), None)
     assert gone.former is not None
     assert synced.sync().status == "success"
     assert synced.rows("whopProducts") == rows

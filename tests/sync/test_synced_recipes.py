@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import pytest
 
 from connector.core.outcomes import Result, sum_of
 from tests.sync.scene import NOWHERE, Scene, Service, built, environment
 
-MAPPINGS = Path(__file__).parents[2] / "mappings"
 Cook = Callable[..., Scene]
 
 
 @pytest.fixture
-def cook(database_url: str, whop: Service, twenty: Service, tmp_path: Path) -> Iterator[Cook]:
-    """A connected company whose files are the shipped ones with these recipes."""
+def cook(database_url: str, whop: Service, twenty: Service) -> Iterator[Cook]:
+    """A connected company of an operator who has switched these recipes on."""
     with ExitStack() as stack:
 
         def cooked(*recipes: str) -> Scene:
-            folder = tmp_path / "mappings"
-            shutil.copytree(MAPPINGS, folder)
-            for recipe in recipes:
-                shutil.copytree(MAPPINGS / "recipes" / recipe, folder, dirs_exist_ok=True)
-            env = environment(database_url, whop.url, NOWHERE, MAPPINGS_DIR=str(folder))
+            env = environment(database_url, whop.url, NOWHERE, MAPPING_RECIPES=",".join(recipes))
             return Scene(whop, twenty, stack.enter_context(closing(built(env)))).connect()
 
         yield cooked

@@ -165,6 +165,7 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         "text": "x",
         "base": "1",
         "how": "edited",
+        "recipe": "plans",
         "to": "1",
         "upload": "",
         **dict.fromkeys(("id_", "connection_id", "connection"), desk.connection.id),

@@ -83,9 +83,12 @@ def effects(browser: Browser, text: str, page: str = PAGE) -> str:
 
 
 def put_in_force(browser: Browser, there: str) -> Any:
-    path, _, query = there.partition("?")
-    form = dict(one.split("=", 1) for one in query.split("&"))
-    return browser.send(path, PAGE, **form)
+    return browser.send(there.partition("?")[0], PAGE, **form_of(there))
+
+
+def form_of(there: str) -> dict[str, str]:
+    """What the forms of the page hand on."""
+    return dict(one.split("=", 1) for one in there.partition("?")[2].split("&"))
 
 
 def history(scene: Scene, file: str = "membership.yaml") -> list[tuple[int, str, str]]:
@@ -306,6 +309,53 @@ def test_five_megabytes_are_refused_at_the_door(scene: Scene, browser: Browser) 
 
     assert answer.status_code == 413
     assert browser.get(PAGE).status_code == 200
+
+
+def switched(browser: Browser, name: str, to: str) -> str:
+    """On to what switching a recipe would do."""
+    base = re.search(r'name="base" value="(\d*)"', browser.get("/mappings").text)
+    answer = browser.send(f"/mappings/recipes/{name}", "/mappings", to=to, base=base[1] if base else "")
+    assert answer.status_code == 303
+    return str(answer.headers["Location"])
+
+
+def test_a_recipe_is_switched_on_after_what_it_would_do_was_seen(scene: Scene, browser: Browser) -> None:
+    listed = unescape(browser.get("/mappings").text)
+    assert "A Whop plan becomes a" in listed
+    assert listed.count("Switch on…") == 3
+
+    there = switched(browser, "plans", "on")
+
+    text = unescape(browser.get(there).text)
+    assert "Plan → Whop plan" in text
+    assert history(scene, "plan.yaml") == []
+    assert put_in_force(browser, there).status_code == 303
+    assert history(scene, "plan.yaml") == [(1, "own", "recipe_on")]
+    assert "Switched on with its recipe" in browser.get("/mappings/plan.yaml/history").text
+    assert unescape(browser.get("/mappings").text).count("Switch off…") == 1
+
+
+def test_a_recipe_of_two_files_is_switched_on_and_off_as_one(scene: Scene, browser: Browser) -> None:
+    there = switched(browser, "business-buyers", "on")
+    text = unescape(browser.get(there).text)
+    looked = browser.send(f"{there.partition('?')[0]}/all", there, **form_of(there))
+    assert looked.headers["Location"].startswith("/runs/")
+    scene.go_on(newest(scene).id)
+    put_in_force(browser, there)
+
+    assert "Lines that differ in membership.yaml" in text
+    assert "No longer written" in text
+    assert history(scene, "member.yaml") == [(1, "own", "recipe_on")]
+    assert history(scene, "membership.yaml") == [(2, "own", "recipe_on")]
+
+    put_in_force(browser, switched(browser, "business-buyers", "off"))
+
+    assert history(scene, "membership.yaml")[0] == (4, "shipped", "recipe_off")
+
+
+def test_a_recipe_that_is_none_changes_nothing(browser: Browser) -> None:
+    assert switched(browser, "plan", "on") == "/mappings"
+    assert "There is no such recipe" in browser.get("/mappings").text
 
 
 def test_a_file_of_another_name_is_uploaded(scene: Scene, browser: Browser) -> None:
