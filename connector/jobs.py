@@ -18,6 +18,7 @@ from connector.sync import (
     alerting,
     asking,
     connecting,
+    conversing,
     crm_access,
     deciding,
     expiring,
@@ -60,6 +61,7 @@ def _parts() -> bootstrap.Parts:
         parts,
         tools=replace(parts.tools, ends=ends),
         acts=replace(parts.acts, ends=ends),
+        talks=replace(parts.talks, ends=ends),
         janitor=replace(parts.janitor, ends=ends),
     )
 
@@ -92,6 +94,11 @@ def act() -> None:
 def ask() -> None:
     """Take up what people in the CRM ask to be done on the source."""
     asking.look(_parts().asks)
+
+
+def converse() -> None:
+    """Look at the conversations whose time has come."""
+    conversing.look(_parts().talks, owner=_owner())
 
 
 def tidy() -> None:

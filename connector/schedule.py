@@ -36,6 +36,7 @@ TICKS: Sequence[Tick] = (
     Tick("act", "actions", 1),
     Tick("ask", "webhooks", 5),
     Tick("tidy", "webhooks", 60),
+    Tick("converse", "incremental", 5),
     # Not among the webhooks themselves: it waits for Whop, and they wait for nobody.
     Tick("alert", "incremental", 30),
     Tick("look_after_comparisons", "incremental", 20),

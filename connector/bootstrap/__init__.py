@@ -24,11 +24,13 @@ from connector.errors import ReconnectError, SettingError
 from connector.outbound import Door
 from connector.ports import Budget, Lane, Reader
 from connector.ports.acts import SourceActs
+from connector.ports.chats import Chats
 from connector.ports.crm_sign_in import CrmKey
 from connector.ports.hooks import HookKeeper
 from connector.sources.whop import Session, budgeted, hooking, payloads, scopes
 from connector.sources.whop.acting import WhopActs
 from connector.sources.whop.budgeted import BudgetedSession
+from connector.sources.whop.chatting import WhopChats
 from connector.sources.whop.hooking import WhopHooks
 from connector.sources.whop.oauth import WhopOAuth
 from connector.sources.whop.reader import WhopReader
@@ -42,6 +44,7 @@ from connector.sync.act_endings import ActDesk
 from connector.sync.alerting import AlertDesk
 from connector.sync.asking import AskDesk
 from connector.sync.connecting import Desk
+from connector.sync.conversing import TalkDesk
 from connector.sync.crm_access import CrmDesk
 from connector.sync.hooking import HookDesk
 from connector.sync.onboarding import secret_binding
@@ -75,6 +78,7 @@ class Parts:
     acts: ActDesk
     janitor: Janitor
     asks: AskDesk
+    talks: TalkDesk
 
     def check_crm_key(self, origin: str, key: str) -> CrmKey:
         """What a key opens at the server behind this address, and what it may not do of what is needed."""
@@ -159,7 +163,8 @@ def build(
     acts = acting.desk(tools, openers.acts, told, openers.requests)
     asks = acting.ask_desk(tools, vault, openers, settings.public_url)
     janitor = _janitor(settings, database)
-    return Parts(*lower, openers, tools, desk, crm_desk, hooks, told, acts, janitor, asks)
+    talks = acting.talk_desk(tools, openers.chats)
+    return Parts(*lower, openers, tools, desk, crm_desk, hooks, told, acts, janitor, asks, talks)
 
 
 def _janitor(settings: Settings, database: Database) -> Janitor:
@@ -230,6 +235,10 @@ class Openers(CrmOpeners):
         of_person = connection.auth == "oauth"
         reader = WhopReader(session, company_id=connection.company_id, of_person=of_person)
         return WhopActs(session, reader, connection.company_id)
+
+    def chats(self, connection: Connection) -> Chats:
+        """What is written in the chats of a company on Whop. Raises as ``reader``."""
+        return WhopChats(self._budgeted(self._session(connection), connection, "incremental"))
 
     def hooks(self, connection: Connection) -> HookKeeper:
         """What looks after the webhooks of a connection by API key. Raises as ``reader``."""

@@ -12,6 +12,7 @@ from connector.core.automation import Automation
 from connector.crms.twenty.fields import CATALOGUE as CRM
 from connector.mapping_files import load_automations
 from connector.ports.acts import SourceActs
+from connector.ports.chats import Chats
 from connector.ports.crm_requests import CrmRequests
 from connector.sources.whop.catalogue import CATALOGUE as WHOP
 from connector.store.connections import Connection
@@ -19,6 +20,7 @@ from connector.store.workspaces import Workspace
 from connector.sync.act_endings import ActDesk
 from connector.sync.alerting import AlertDesk
 from connector.sync.asking import AskDesk
+from connector.sync.conversing import TalkDesk
 from connector.sync.tools import Tools
 from connector.vault import Vault
 
@@ -47,3 +49,8 @@ def ask_desk(tools: Tools, vault: Vault, openers: CrmOpeners, public_url: str) -
     """Where is heard what people in the CRM ask for."""
     opened = (openers.requests, openers.requests_changing)
     return AskDesk(tools.database, vault, tools.clock, *opened, partial(secrets.token_hex, 32), public_url)
+
+
+def talk_desk(tools: Tools, open_chats: Callable[[Connection], Chats]) -> TalkDesk:
+    """Where conversations are looked after."""
+    return TalkDesk(tools.database, tools.clock, tools.open_reader, open_chats, tools.open_noter)

@@ -27,7 +27,7 @@ class Told:
     says of it, or ``problem`` why that cannot be read. A ``complete`` record is all that a read by id would
     give, with its time of change; any other only tells that the record changed. ``is_deleted``: the body
     shows what is not there any more. ``sought`` is another id by which the record may be fetched, many at a
-    time where the source allows that.
+    time where the source allows that. ``chat`` is the channel, and ``writer`` the user, of a message.
     """
 
     name: str
@@ -42,6 +42,8 @@ class Told:
     complete: bool = False
     is_deleted: bool = False
     sought: str | None = None
+    chat: str | None = None
+    writer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

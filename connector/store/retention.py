@@ -18,6 +18,7 @@ from connector.store.models import (
     act,
     alert_message,
     audit_event,
+    conversation,
     difference,
     event_inbox,
     incident,
@@ -28,6 +29,7 @@ from connector.store.models import (
     missed_delivery,
     note,
     reconciliation,
+    reply,
     sign_in_link,
     sync_log_entry,
     sync_run,
@@ -163,6 +165,26 @@ def incidents(session: Session, before: datetime, limit: int) -> int:
     told = exists().where(alert_message.c.incident_id == incident.c.id)
     old = select(incident.c.id).where(incident.c.cleared_at < before, ~told)
     return _forget(session, incident, incident.c.id, old.limit(limit))
+
+
+def replies(session: Session, before: datetime, limit: int) -> int:
+    """What buyers wrote in conversations that are over, or that nobody has gone on with."""
+    old = select(reply.c.id).where(reply.c.conversation.in_(_old_conversations(before)))
+    return _forget(session, reply, reply.c.id, old.limit(limit))
+
+
+def conversations(session: Session, before: datetime, limit: int) -> int:
+    """Conversations whose replies are forgotten."""
+    told = exists().where(reply.c.conversation == conversation.c.id)
+    return _forget(
+        session, conversation, conversation.c.id, _old_conversations(before).where(~told).limit(limit)
+    )
+
+
+def _old_conversations(before: datetime) -> Select[Any]:
+    one = conversation.c
+    quiet = func.coalesce(one.last_at, one.state_at) < before
+    return select(one.id).where(one.state != "open", one.state_at < before, quiet)
 
 
 def audit(session: Session, before: datetime, limit: int) -> int:

@@ -110,13 +110,20 @@ def left(job: Job, verdict: Verdict, membership_id: str) -> None:
     return skip(job, verdict.why, membership_id=membership_id)
 
 
-def done(job: Job, automation: Automation, outcome: str, membership_id: str) -> None:
-    """Settle it, and have what follows it wait for its time: in one transaction."""
+def done(
+    job: Job,
+    automation: Automation,
+    outcome: str,
+    membership_id: str,
+    also: Callable[[Session, Act], None] = lambda _session, _act: None,
+) -> None:
+    """Settle it, and have what follows it wait for its time: in one transaction, with what ``also`` keeps."""
     act, now = job.act, job.desk.clock()
     following = automation.step(act.step + 1)
     with job.desk.database.transaction() as session:
         job.end(session, "done", outcome, membership_id=membership_id, error=None)
         _record(session, "act_done", act, now, membership_id)
+        also(session, act)
         if following is not None:
             due_at = now + following.wait
             line = (iso(now), f"Step {act.step + 1} is done; due at {iso(due_at)[:19]} UTC.")

@@ -24,7 +24,7 @@ from connector.errors import ConnectorError, TryLaterError
 from connector.store import drains, inbox, leases
 from connector.store.drains import Drain
 from connector.store.inbox import InboxEvent
-from connector.sync import eventruns, holding, rounds, setting_off
+from connector.sync import eventruns, holding, listening, rounds, setting_off
 from connector.sync.heartbeat import heartbeat
 from connector.sync.scope import Scope
 from connector.sync.tools import Tools
@@ -181,6 +181,7 @@ def _round(job: _Job, found: Drain, events: Sequence[InboxEvent]) -> ConnectorEr
         return None
     try:
         setting_off.set_off(job.tools, found.workspace_id, found.connection_id, events)
+        listening.heard(job.tools, found.workspace_id, found.connection_id, events)
         scope = job.scopes.get(found.connection_id) or _open(job, found)
         scope.tries = found.tries
         rounds.take(scope, events)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -20,7 +20,7 @@ from connector.core.outcomes import as_json
 from connector.errors import ConnectorError, RefusedError, TryLaterError
 from connector.ports import Clock
 from connector.ports.hooks import HookKeeper, MadeHook
-from connector.store import audit, connections, hooks, overview, registrations
+from connector.store import audit, connections, conversations, hooks, overview, registrations
 from connector.store.audit import NewEvent
 from connector.store.connections import Connection
 from connector.store.db import Database, Session
@@ -43,6 +43,12 @@ _TO_GO_ON: Final = timedelta(seconds=30)
 _CAUGHT_UP: Final = "After the webhook was off"
 
 
+class WantedFor(Protocol):
+    """What a webhook that delivers to an address should be; with what is written in ``chats``, or not."""
+
+    def __call__(self, url: str, *, chats: bool = False) -> Wanted: ...
+
+
 @dataclass(frozen=True, slots=True)
 class HookDesk:
     """What webhooks are looked after with.
@@ -55,7 +61,7 @@ class HookDesk:
     vault: Vault
     clock: Clock
     open_keeper: Callable[[Connection], HookKeeper]
-    wanted: Callable[[str], Wanted]
+    wanted: WantedFor
     public_url: str
     reachable: bool
 
@@ -214,7 +220,9 @@ def _opened(desk: HookDesk, connection: Connection) -> HookKeeper:
 def _bring_in_line(look: _Look, known: Registration) -> Registration:
     """One webhook of ours, and it is as it should be. One that Whop disabled stays so until a person says
     otherwise."""
-    wanted = look.desk.wanted(look.desk.address(known.connection_id))
+    with look.desk.database.reading() as session:
+        chats = conversations.any_on(session, known.workspace_id, known.connection_id)
+    wanted = look.desk.wanted(look.desk.address(known.connection_id), chats=chats)
     plan = mend(look.keeper.hooks(), known.hook_id if _has_secret(look, known) else None, wanted)
     hook = plan.keep
     if plan.make:

@@ -7,12 +7,13 @@ there, and whoever finds a request without an answer looks whether there is one 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from connector.core.automation import Automation, Step
 from connector.core.records import SourceRecord
 from connector.ports.acts import SourceActs
-from connector.sync import act_calls
+from connector.sync import act_calls, listening
 from connector.sync.act_endings import Job, done, skip
 
 VALID: Final = ("trialing", "active", "completed", "past_due", "canceling")
@@ -32,8 +33,9 @@ def carry_out(job: Job, source: SourceActs, automation: Automation, step: Step, 
     text, channel = text_of(source, step, membership), source.channel(str(user))
     there = _count(source, channel, text)
     before = job.act.facts.get(_BEFORE)
+    begin = partial(listening.begin, membership=membership, channel=channel, text=text)
     if job.act.begun_at is not None and before is not None and there > before:
-        done(job, automation, "It is in the chat: only the answer had been lost.", id_)
+        done(job, automation, "It is in the chat: only the answer had been lost.", id_, begin)
         return
     job.act = replace(job.act, facts={**job.act.facts, _BEFORE: there})
     act_calls.begin(job, id_, f"Writing to {user} in the support chat.")
@@ -44,7 +46,7 @@ def carry_out(job: Job, source: SourceActs, automation: Automation, step: Step, 
         is_done=bool,
         look=lambda: _count(source, channel, text) > there,
     )
-    done(job, automation, "The message was sent.", id_)
+    done(job, automation, "The message was sent.", id_, begin)
 
 
 def text_of(source: SourceActs, step: Step, membership: SourceRecord) -> str:

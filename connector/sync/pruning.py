@@ -77,6 +77,8 @@ def _rules(keeping: Keeping) -> tuple[tuple[str, timedelta, Forget], ...]:
         ("comparisons", log_, retention.comparisons),
         ("alert messages", log_, retention.messages),
         ("incidents", log_, retention.incidents),
+        ("replies", log_, retention.replies),
+        ("conversations", log_, retention.conversations),
         ("events", events, retention.events),
         ("missed deliveries", events, retention.deliveries),
         ("refused deliveries", events, retention.refusals),

@@ -85,11 +85,17 @@ def _understand(round_: _Round, event: InboxEvent) -> None:
         return
     kinds = {mapping.kind for mapping in round_.scope.mappings} | set(round_.scope.kept)
     if told.ref is None or told.ref.kind not in kinds:
-        round_.endings.end([event], "ignored", "unknown" if told.ref is None else "not_mapped")
+        round_.endings.end([event], "ignored", _unwanted(told))
         return
     round_.told.append(told)
     round_.tells[event.id or 0] = told
     round_.of.setdefault(told.ref, []).append(event)
+
+
+def _unwanted(told: Told) -> str:
+    if told.chat or told.writer:
+        return "chat"
+    return "unknown" if told.ref is None else "not_mapped"
 
 
 def _keep_sales(round_: _Round) -> dict[Ref, None]:

@@ -18,6 +18,7 @@ STATE: Final[Mapping[str, Status]] = {
 }
 _IGNORED: Final[Mapping[str, str]] = {
     "unknown": "Tells of nothing that is brought over",
+    "chat": "Somebody wrote in a chat: conversations with them are looked at",
     "not_mapped": "No mapping brings this kind of record over",
 }
 _DONE: Final = "The record is in step"

@@ -13,13 +13,16 @@ from connector.core.records import SourceRecord
 from connector.core.requests import LABELS
 from connector.errors import ConnectorError
 from connector.sources.whop.acting import CANCEL, MANAGE
-from connector.store import acts, automations, connections, crm_requests
+from connector.store import acts, automations, connections, conversations, crm_requests
 from connector.store.acts import STATES, Act, ActFilter
 from connector.store.automations import Switch
 from connector.store.connections import Connection
+from connector.store.conversations import Conversation, ConversationFilter
+from connector.store.db import Session
+from connector.store.paging import Leaf
 from connector.sync import asking, switching
 from connector.sync.act_endings import CRM
-from connector.web import access, act_words, error_registry, filters, present, shell
+from connector.web import access, act_words, error_registry, filters, present, shell, talk_words
 from connector.web.views_connections import found_or_404
 
 blueprint = access.protect(Blueprint("automations", __name__))
@@ -172,6 +175,9 @@ def _decide(act_id: int, decide: Any, what: str, title: str, text: str) -> Respo
 def _page(one: Connection, automation: Automation, tried: list[switching.Trial] | None = None) -> str:
     with shell.parts().database.reading() as session:
         known = automations.of_connection(session, one.workspace_id, one.id)
+        leaf = _talks(session, one, automation)
+        talks = talk_words.with_replies(session, one.workspace_id, leaf.items)
+        talked = conversations.count(session, one.workspace_id, one.id, automation.name)
     switch = known.get(automation.name) or Switch(one.id, automation.name, one.workspace_id)
     looked, plans, lacks = None, list[SourceRecord](), tuple[str, ...]()
     try:
@@ -193,8 +199,19 @@ def _page(one: Connection, automation: Automation, tried: list[switching.Trial] 
         ticked=ticked,
         tried=tried,
         days=_DAYS,
+        leaf=leaf,
+        talks=talks,
+        talked=talked,
+        **talk_words.words(),
         **_words(),
     )
+
+
+def _talks(session: Session, one: Connection, automation: Automation) -> Leaf[Conversation]:
+    """The conversations that it began, as far as they are asked for."""
+    state = filters.word("state")
+    wanted = ConversationFilter(one.id, automation.name, state if state in talk_words.STATES else None)
+    return conversations.page(session, one.workspace_id, wanted, filters.place())
 
 
 def _offered(plans: list[SourceRecord], switch: Switch) -> list[tuple[str, str]]:

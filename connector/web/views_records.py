@@ -11,12 +11,12 @@ from flask.typing import ResponseReturnValue
 
 from connector.errors import ConnectorError
 from connector.sources.whop import front
-from connector.store import connections
+from connector.store import connections, conversations
 from connector.store.connections import Connection
 from connector.store.histories import Known
 from connector.sync import explaining, steering
 from connector.sync.explaining import Story
-from connector.web import access, error_registry, event_words, present, shell, timeline
+from connector.web import access, error_registry, event_words, present, shell, talk_words, timeline
 from connector.web.crm_links import CrmLinks
 from connector.web.present import Status
 from connector.web.views_connections import by_hand, refused
@@ -51,6 +51,8 @@ def show(kind: str, source_id: str) -> str:
     owner = first.connection_id if first else _owner(told)
     with shell.parts().database.reading() as session:
         connection = connections.get(session, shell.workspace_id(), owner) if owner else None
+        found = conversations.of_record(session, shell.workspace_id(), kind, source_id)
+        talks = talk_words.with_replies(session, shell.workspace_id(), found)
     seen = told.runs.get(first.seen_run) if first and first.seen_run else None
     return render_template(
         "pages/record.html",
@@ -75,6 +77,8 @@ def show(kind: str, source_id: str) -> str:
         crm=CrmLinks(g.workspace),
         states=event_words.STATE,
         story_of=event_words.story,
+        talks=talks,
+        **talk_words.words(),
     )
 
 

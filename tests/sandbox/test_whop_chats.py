@@ -1,5 +1,6 @@
 """The sandbox's support channels and messages."""
 
+import json
 from typing import Any
 
 from whop_caller import Caller, fixture
@@ -43,3 +44,42 @@ def test_what_is_not_there_cannot_be_written_to() -> None:
     post(whop, "/support_channels", {"account_id": company, "user_id": "user_nobody"}, status=404)
     post(whop, "/support_channels", {"account_id": company}, status=400)
     post(whop, "/messages", {"channel_id": "feed_none", "content": "Hello"}, status=404)
+
+
+def test_messages_come_in_either_direction_and_page_by_page() -> None:
+    whop = Caller(members=20)
+    user = next(one["user"] for one in whop.every("members") if one["user"])
+    body = {"account_id": whop.parts.world.home.company.id, "user_id": user["id"]}
+    channel = post(whop, "/support_channels", body)["id"]
+    for number in range(3):
+        post(whop, "/messages", {"channel_id": channel, "content": f"{number}"})
+
+    first = whop.read("/messages", channel_id=channel, direction="desc", first=2)
+    last = whop.read(
+        "/messages", channel_id=channel, direction="desc", first=2, after=first["page_info"]["end_cursor"]
+    )
+
+    assert [one["content"] for one in first["data"] + last["data"]] == ["2", "1", "0"]
+    assert [one["content"] for one in whop.read("/messages", channel_id=channel)["data"]] == ["0", "1", "2"]
+
+
+def test_the_customer_writes_back_and_who_listens_is_told() -> None:
+    whop = Caller(members=20)
+    user = next(one["user"] for one in whop.every("members") if one["user"])
+    company = whop.parts.world.home.company.id
+    channel = post(whop, "/support_channels", {"account_id": company, "user_id": user["id"]})["id"]
+    for events in (["chat.message.created"], ["payment.created"]):
+        whop.parts.hooks.add(url="http://127.0.0.1:9/", resource_id=company, events=events)
+
+    for silent in (False, True):
+        answer = whop.http.post(
+            "/sandbox/chats", json={"channel_id": channel, "content": "Hello", "silent": silent}
+        )
+        assert answer.status_code == 200
+
+    assert whop.parts.hooks.postman.quiet(30)
+    whop.parts.hooks.postman.forget()
+    (sent,) = whop.parts.hooks.log
+    data = json.loads(sent.body)["data"]
+    assert (sent.event, data["user"]["id"], data["content"]) == ("chat.message.created", user["id"], "Hello")
+    assert len(whop.read("/messages", channel_id=channel)["data"]) == 2

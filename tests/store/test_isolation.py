@@ -15,6 +15,7 @@ import pytest
 
 from connector import store
 from connector.core.alerting import Condition, Kind
+from connector.core.conversations import Post
 from connector.core.outcomes import Result
 from connector.core.plan import Choice, Decision
 from connector.core.reconciling import Cause, Difference
@@ -30,6 +31,7 @@ from connector.store import (
     automations,
     checkpoints,
     connections,
+    conversations,
     crm_grants,
     crm_requests,
     differences,
@@ -70,6 +72,7 @@ from connector.store.acts import ActFilter, NewAct
 from connector.store.alerts import NewMessage
 from connector.store.audit import NewEvent
 from connector.store.checkpoints import Covered
+from connector.store.conversations import Conversation, ConversationFilter, NewConversation
 from connector.store.crm_grants import CrmGrant
 from connector.store.db import Database, Session
 from connector.store.differences import DifferenceFilter
@@ -167,6 +170,26 @@ def add_acts(session: Session) -> None:
         )
         assert taken is not None
         acts.keep(session, taken, {"state": state}, owner="worker-1")
+
+
+def the_talk(session: Session, workspace_id: str, number: int) -> Conversation:
+    """A's conversation of this number, as somebody of the workspace would name it."""
+    found = conversations.get(session, "workspace-of-a", number)
+    assert found is not None
+    return replace(found, workspace_id=workspace_id)
+
+
+POST = Post("post-of-a", "user-of-a", "of-a", "of-a", "2026-11-20T12:00:00.000Z")
+
+
+def add_talks(session: Session) -> None:
+    """One that is to be looked at, with a reply, and one in the same chat that a worker is at."""
+    for name in ("waits", "held"):
+        ids = ("workspace-of-a", "connection-of-a", "of-a", f"{name}-of-a", "mber-of-a", "user-of-a")
+        conversations.begin(session, NewConversation(*ids, "chat-of-a", "of-a", NOW, NOW), NOW)
+    conversations.add(session, the_talk(session, "workspace-of-a", 1), [POST], "pending", NOW)
+    held = the_talk(session, "workspace-of-a", 2)
+    conversations.claim(session, held, owner="worker-1", now=NOW, until=NOW + MINUTE)
 
 
 def members_of(workspace_id: str, a: World, connection_id: str = "") -> Claimed:
@@ -397,6 +420,30 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
         s, w, a.home.connection_id, "of-a", since=None, plans={}
     ),
     "acts.asked_at": lambda s, w, _: repr(acts.asked_at(s, the_act(s, w, 5), "of-a") and "asked-of-a"),
+    "conversations.claim": lambda s, w, _: conversations.claim(
+        s, the_talk(s, w, 1), owner="x", now=NOW, until=NOW + MINUTE
+    ),
+    "conversations.keep": lambda s, w, _: conversations.keep(
+        s, the_talk(s, w, 2), {"since": "x"}, owner="worker-1"
+    ),
+    "conversations.let_go": lambda s, w, _: conversations.let_go(
+        s, the_talk(s, w, 2), None, {}, owner="worker-1"
+    ),
+    "conversations.any_on": lambda s, w, a: int(conversations.any_on(s, w, a.home.connection_id)),
+    "conversations.heard": lambda s, w, a: conversations.heard(
+        s, w, a.home.connection_id, NOW + MINUTE, channels=["chat-of-a"]
+    ),
+    "conversations.beside": lambda s, w, _: conversations.beside(s, the_talk(s, w, 1)),
+    "conversations.known": lambda s, w, a: conversations.known(s, w, a.home.connection_id, ["post-of-a"]),
+    "conversations.replies": lambda s, w, _: conversations.replies(s, w, [1]),
+    "conversations.unnoted": lambda s, w, _: conversations.unnoted(s, w, 1),
+    "conversations.noted": lambda s, w, _: conversations.noted(s, w, [1]),
+    "conversations.get": lambda s, w, _: conversations.get(s, w, 1),
+    "conversations.of_record": lambda s, w, _: conversations.of_record(s, w, "member", "mber-of-a"),
+    "conversations.page": lambda s, w, _: conversations.page(s, w, ConversationFilter()).items,
+    "conversations.count": lambda s, w, a: sum(
+        conversations.count(s, w, a.home.connection_id, "of-a").values()
+    ),
     "crm_requests.get": lambda s, w, _: crm_requests.get(s, w),
     "crm_requests.keep": lambda s, w, _: crm_requests.keep(s, w, due_at=NOW, since=None),
     "crm_requests.heard": lambda s, w, _: crm_requests.heard(s, w, NOW - MINUTE),
@@ -505,6 +552,8 @@ RETENTION = (
     "retention.events",
     "retention.deliveries",
     "retention.refusals",
+    "retention.replies",
+    "retention.conversations",
     "retention.audit",
     "retention.mapping_versions",
     "retention.mapping_sets",
@@ -562,6 +611,9 @@ EXEMPT = {
     "crm_requests.due": "passes on where it is time to look, over all workspaces",
     "acts.add": "only adds; the new rows name their workspace",
     "acts.due": "passes on what is to be done, over all workspaces, to whoever does it",
+    "conversations.begin": "only adds; the new row names its workspace",
+    "conversations.add": "only adds; the replies carry the workspace of the conversation that is given",
+    "conversations.due": "passes on what is to be looked at, over all workspaces, to whoever does it",
     "alerts.due": "passes on what is to be sent, over all workspaces, to whoever sends it",
     "reconciliations.start": "only adds; the new row names its workspace",
     "reconciliations.lease": "for jobs, whose arguments are ids",
@@ -836,7 +888,7 @@ def workspace_a(database: Database) -> World:
         add_grants(session)
         drains.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "drain-1"})
         registrations.lease(session, "workspace-of-a", "connection-of-a", **{**AT_ONCE, "owner": "hooks-1"})
-        for add in (add_people, add_alerts, add_acts):
+        for add in (add_people, add_alerts, add_acts, add_talks):
             add(session)
         add_comparison(session, link.id or 0)
         add_files(session, home)

@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+from connector.core.conversations import Post
 from connector.core.outcomes import Result
 from connector.core.records import Ref
-from connector.store import intents, mappings, runs
+from connector.store import conversations, intents, mappings, runs
+from connector.store.conversations import ConversationFilter, NewConversation
 from connector.store.db import Database, Session
 from connector.store.mappings import NewChange
 from connector.store.models import (
     alert_message,
     audit_event,
+    conversation,
     difference,
     event_inbox,
     incident,
@@ -272,6 +275,37 @@ def test_messages_go_before_their_incident_and_those_that_wait_stay(database: Da
     assert prune(database) == {"alert messages": 2, "incidents": 1}
 
 
+def test_conversations_go_with_their_replies_once_nobody_has_gone_on_for_long(
+    database: Database, home: Home
+) -> None:
+    old, ids = NOW - 91 * DAY, (home.workspace_id, home.connection_id)
+    post = Post("post", "user", "Ada", "Hello", "2026-01-01T00:00:00.000Z")
+    for name, state, last in (
+        ("closed", "closed", None),
+        ("timed", "timed_out", None),
+        ("answered", "answered", old),
+        ("open", "open", None),
+        ("lively", "answered", NOW),
+        ("fresh", "closed", None),
+    ):
+        new = NewConversation(*ids, "welcome", name, None, "user", "chat", "Hi", old, old)
+        with database.transaction() as session:
+            conversations.begin(session, new, old)
+            wanted = ConversationFilter(state="open")
+            found = conversations.page(session, home.workspace_id, wanted).items
+            (one,) = [each for each in found if each.membership_id == name]
+            conversations.add(session, one, [post._replace(id=name)], "none", old)
+            at = NOW if name == "fresh" else old
+            values = {"state": state, "last_at": last, "state_at": at}
+            session.execute(update(conversation).where(conversation.c.id == one.id).values(values))
+
+    assert prune(database) == {"replies": 3, "conversations": 3}
+    with database.reading() as session:
+        left = conversations.page(session, home.workspace_id, ConversationFilter()).items
+    assert {one.membership_id for one in left} == {"open", "lively", "fresh"}
+    assert prune(database) == {}
+
+
 def test_reports_go_with_their_differences_but_for_the_last(database: Database, home: Home) -> None:
     both = {"workspace_id": home.workspace_id, "connection_id": home.connection_id, "status": "done"}
     both |= {"why": "", "correlation_id": "", "counts": {}, "checkpoint": {}, "checkpoint_version": 0}
@@ -354,7 +388,7 @@ def test_every_table_that_grows_is_thought_of() -> None:
     forgotten = {
         *("alert_message", "audit_event", "difference", "event_inbox", "incident", "intent"),
         *("missed_delivery", "reconciliation", "sign_in_link", "sync_log_entry", "sync_run"),
-        *("web_session", "webhook_refusal"),
+        *("web_session", "webhook_refusal", "conversation", "reply"),
     }
     one_of_each = {  # of a workspace, a connection, a person or a setting
         *("workspace", "connection", "operator", "admin", "crm_grant", "crm_registration", "drain"),

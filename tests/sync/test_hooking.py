@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from scene import Scene, served
+from scene import NOON, Scene, served
+from sqlalchemy import update
 from werkzeug.exceptions import ServiceUnavailable
 
 from connector.core.hooking import Wanted
@@ -16,11 +17,12 @@ from connector.errors import RefusedError
 from connector.ports.hooks import HookKeeper, MadeHook
 from connector.sandbox.whop.auth import ALL_PERMISSIONS
 from connector.sources.whop.hooking import TOLD
-from connector.store import audit, connections, hooks, inbox, misses, registrations, runs
+from connector.store import audit, connections, conversations, hooks, inbox, misses, registrations, runs
 from connector.store.connections import Connection
+from connector.store.conversations import NewConversation
 from connector.store.hooks import HookSecret
 from connector.store.misses import Missed
-from connector.store.models import sync_run
+from connector.store.models import conversation, sync_run
 from connector.store.registrations import Registration
 from connector.store.runs import NewRun
 from connector.sync import hooking, steering
@@ -121,6 +123,23 @@ def test_a_connection_by_key_registers_its_webhook(scene: Scene) -> None:
     assert (opened(scene, secret), secret.scheme) == (hook["webhook_secret"], "standard")
     assert (found.enabled, found.error, found.secret_id) == (True, None, secret.id)
     assert recorded(scene) == ["webhook_registered"]
+
+
+def test_what_is_written_in_chats_is_told_while_a_conversation_goes_on(scene: Scene) -> None:
+    look(scene)
+    new = NewConversation(*ids(scene), "welcome", "mem_1", None, "user_1", "feed_1", "Hi", NOON, NOON)
+    with scene.parts.database.transaction() as session:
+        conversations.begin(session, new, NOON)
+    look(later(scene))
+    (listening,) = at_whop(scene)
+    with scene.parts.database.transaction() as session:
+        session.execute(update(conversation).values(state="closed"))
+    look(later(scene))
+
+    (hook,) = at_whop(scene)
+    assert set(listening["events"]) == TOLD | {"chat.message.created"}
+    assert set(hook["events"]) == TOLD
+    assert len(secrets(scene)) == 1
 
 
 def test_looking_again_makes_nothing_twice(scene: Scene) -> None:

@@ -118,6 +118,7 @@ def create_app(  # noqa: PLR0913 - by name only, and each has its default
         app.register_blueprint(routes.create_blueprint())
     app.register_blueprint(oauth.create_blueprint())
     app.register_blueprint(control.create_blueprint())
+    app.register_blueprint(chats.create_control())
     app.add_url_rule("/healthz", "healthz", lambda: Response("ok", content_type="text/plain"))
     app.before_request(_enter)
     app.after_request(_leave)

@@ -19,6 +19,8 @@ OLD_NAMES: Final = {
 }
 #: Later than the legacy dialect.
 NEW_EVENTS: Final = ("payment.requires_action", "payment.authorized", "payment.canceled", "account.updated")
+#: Messages have one form in both.
+SAME: Final = "messages"
 ACCESS: Final = ("active", "trialing", "past_due", "completed", "canceling")
 
 
@@ -31,7 +33,7 @@ def body(
     if dialect == LEGACY:
         if event in NEW_EVENTS:
             return None
-        old = legacy.written(kind, record, shelf, single=True)
+        old = record if kind == SAME else legacy.written(kind, record, shelf, single=True)
         return _v1(event, message, stamp, None) | {"company_id": shelf.company.id, "data": old}
     write = WRITERS[dialect].get(kind)
     if write is None:

@@ -1,10 +1,11 @@
 """Support channels and their messages: one channel for each user, made once."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from flask import Blueprint, Response, request
 
-from connector.sandbox.whop import api, errors
+from connector.sandbox.whop import api, control, errors
 from connector.sandbox.whop.hookbook import fresh_id
 from connector.sandbox.whop.shop_records import owner_user
 from connector.sandbox.whop.values import Record
@@ -83,16 +84,27 @@ def messages() -> Response:
     """GET /messages?channel_id=…"""
     api.caller().need("support_chat:read")
     found = _channel(request.args.get("channel_id", ""))
-    return api.paged(_chats().messages.get(found["id"], []))
+    direction = request.args.get("direction", "asc")
+    if direction not in ("asc", "desc"):
+        raise errors.bad_param("direction", "direction must be asc or desc.")
+    rows = _chats().messages.get(found["id"], [])
+    return api.paged(rows if direction == "asc" else rows[::-1])
 
 
 def write() -> Response:
     """POST /messages."""
     api.caller().need("support_chat:message:create")
     wanted = _wanted("channel_id", "content")
-    found, at = _channel(wanted["channel_id"]), api.world().stamp()
+    found = _channel(wanted["channel_id"])
+    more = {"replying_to_message_id": wanted.get("replying_to_message_id")}
+    return api.answer(_said(found, wanted["content"], owner_user(api.world().home.company), **more))
+
+
+def _said(channel: Record, content: str | None, user: Record, **more: Any) -> Record:
+    """A message of this user in a channel."""
+    at = api.world().stamp()
     message = {
-        "content": wanted["content"],
+        "content": content,
         "created_at": at,
         "id": fresh_id("post"),
         "is_edited": False,
@@ -103,14 +115,40 @@ def write() -> Response:
         "poll": None,
         "poll_votes": [],
         "reaction_counts": [],
-        "replying_to_message_id": wanted.get("replying_to_message_id"),
+        "replying_to_message_id": None,
         "updated_at": at,
-        "user": owner_user(api.world().home.company),
+        "user": user,
         "view_count": None,
+        **more,
     }
-    _chats().messages.setdefault(found["id"], []).append(message)
-    found["last_message_at"] = at
+    _chats().messages.setdefault(channel["id"], []).append(message)
+    channel["last_message_at"] = at
+    return message
+
+
+def answer_back() -> Response:
+    """POST /sandbox/chats: the customer of ``channel_id`` writes ``content``; ``silent`` tells nobody.
+
+    Further fields are the message's as it is read, ``created_at`` for one.
+    """
+    wanted = dict(control.body())
+    channel = _chats().channels[wanted.pop("channel_id")]
+    content, silent = wanted.pop("content", None), wanted.pop("silent", False)
+    user = wanted.pop("user", channel["customer_user"])
+    with api.world().lock:
+        message = _said(channel, content, user, **wanted)
+    if not silent:
+        home = api.world().home
+        api.parts().hooks.tell("chat.message.created", "messages", message, home, message["created_at"])
     return api.answer(message)
+
+
+def create_control() -> Blueprint:
+    """What tests turn."""
+    routes = Blueprint("chat_control", __name__, url_prefix="/sandbox")
+    routes.add_url_rule("/chats", "answer_back", answer_back, methods=["POST"])
+    control.explain_errors(routes)
+    return routes
 
 
 def create_blueprint() -> Blueprint:

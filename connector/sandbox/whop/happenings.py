@@ -25,6 +25,7 @@ _OF: Final = {
 #: Event → the kind of record that it shows.
 EVENTS: Final = {f"{kind[:-1]}.{what}": kind for kind, whats in _OF.items() for what in words(whats)}
 _UNSHOWN: Final = {
+    "chat.message": "created",
     "dispute_alert": "created",
     "entry": "created approved denied deleted",
     "invoice": "created paid past_due voided marked_uncollectible",

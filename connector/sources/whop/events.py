@@ -27,6 +27,9 @@ EVENTS: Final[Mapping[str, str]] = {
 }
 """Every event of today that tells of a company's sales → the kind of record that it tells of."""
 
+CHAT: Final = "chat.message.created"
+"""Somebody wrote in a chat. It is heard where conversations are kept; what was written is read."""
+
 _OTHERS: Final[Mapping[str, str]] = {
     "account": "financing_approved financing_denied financing_disabled",
     "export": "completed failed",

@@ -16,7 +16,7 @@ from connector.ports.hooks import MadeHook
 from . import client
 from .answers import unlike_whop
 from .client import API_VERSION
-from .events import EVENTS
+from .events import CHAT, EVENTS
 from .refusals import NOT_FOUND
 
 PERMISSION: Final = "developer:manage_webhook"
@@ -31,9 +31,12 @@ _HIDDEN: Final = (".localhost", ".local", ".internal", ".lan", ".home", ".test")
 _FIELD: Final = {"url": "url", "events": "events", "version": "api_version_date"}
 
 
-def wanted(url: str) -> Wanted:
-    """What a webhook that delivers to this address should be: every event of what we read, of today."""
-    return Wanted(url, TOLD, API_VERSION)
+def wanted(url: str, *, chats: bool = False) -> Wanted:
+    """What a webhook that delivers to this address should be: every event of what we read, of today.
+
+    What is written in chats is told only where ``chats`` are read: there may be very much of it.
+    """
+    return Wanted(url, TOLD | {CHAT} if chats else TOLD, API_VERSION)
 
 
 def reaches(url: str, api_url: str) -> bool:

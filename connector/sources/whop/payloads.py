@@ -14,7 +14,7 @@ from connector.errors import BadRecordError
 from .catalogue import CATALOGUE
 from .deliveries import companies, dialect_of_body
 from .dialects import CURRENT, dialect_of
-from .events import EVENTS, today
+from .events import CHAT, EVENTS, today
 from .normalise import NEVER_NULL, SOURCE, is_id, normalise, owner
 from .shapes import bad_value
 from .times import canonical_time
@@ -71,7 +71,23 @@ def told(body: object, withheld: Mapping[str, frozenset[str]] | None = None) -> 
         complete=record is not None and _is_complete(record, data),
         is_deleted=name.endswith(".deleted") or data.get("deleted") is True,
         sought=_user_of(record) if record is not None and record.ref.kind == "member" else None,
+        **(_chat(data) if name == CHAT else {}),
     )
+
+
+def _chat(data: Mapping[str, Any]) -> dict[str, str | None]:
+    """Where a message was written, and by whom, as far as its event says: no source tells its exact form."""
+    user, channel = data.get("user"), data.get("channel")
+    places = (
+        data.get("channel_id"),
+        data.get("feed_id"),
+        channel.get("id") if isinstance(channel, Mapping) else None,
+    )
+    writers = (user.get("id") if isinstance(user, Mapping) else None, data.get("user_id"))
+    return {
+        "chat": next((one for one in places if is_id(one)), None),
+        "writer": next((one for one in writers if is_id(one)), None),
+    }
 
 
 def record_of(name: str, data: Mapping[str, Any]) -> Ref | None:

@@ -9,6 +9,7 @@ from connector.store.db import metadata
 from connector.store.models.access import audit_event, operator, sign_in_link, web_session
 from connector.store.models.alerts import alert_message, alert_settings, incident
 from connector.store.models.automations import act, automation, crm_request
+from connector.store.models.conversations import conversation, reply
 from connector.store.models.crm import connection, pending_authorization, workspace
 from connector.store.models.events import (
     UNHEARD,
@@ -38,6 +39,7 @@ __all__ = [
     "automation",
     "checkpoint",
     "connection",
+    "conversation",
     "crm_grant",
     "crm_registration",
     "crm_request",
@@ -61,6 +63,7 @@ __all__ = [
     "reconcile_plan",
     "reconciliation",
     "registration",
+    "reply",
     "review",
     "sale",
     "schedule",
