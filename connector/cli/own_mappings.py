@@ -167,7 +167,9 @@ def preview(
         if fixture:
             found: sampling.One | None = _fixture(mapping)
         else:
-            found = sampling.one(parts.tools, _connection(parts, one, connection), mapped, kind, record_id)
+            found = sampling.one(
+                parts.tools, _connections(parts, one, connection)[0], mapped, kind, record_id
+            )
     if found is None:
         raise RefusedError(f"Whop has no such {kind}.", code="no_record")
     told = list(sampling.told(found, mapping))
@@ -194,13 +196,13 @@ def _named(parts: Parts, name: str) -> Workspace:
         return workspaces.named(session, name)
 
 
-def _connection(parts: Parts, workspace: Workspace, wanted: str) -> Connection:
+def _connections(parts: Parts, workspace: Workspace, wanted: str) -> list[Connection]:
     with parts.database.reading() as session:
         every = connections.of_workspace(session, workspace.id)
     found = [one for one in every if one.status == "active" and wanted in ("", one.id)]
     if not found:
         raise RefusedError("No company is connected.", code="no_connection")
-    return found[0]
+    return found
 
 
 def _carry_out(
@@ -226,7 +228,7 @@ def _effects(parts: Parts, workspace: Workspace, draft: Draft) -> Iterator[str]:
     if plan.conflicts or not draft.kinds:
         return
     looked = sampling.look(
-        parts.tools, _connection(parts, workspace, ""), draft.after, draft.kinds, most=_MOST
+        parts.tools, _connections(parts, workspace, ""), draft.after, draft.kinds, most=_MOST
     )
     yield from _counted(looked)
 

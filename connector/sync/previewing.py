@@ -28,6 +28,7 @@ from connector.sync.settling import add_words
 from connector.sync.tools import Tools
 
 _BLOCK: Final = 100
+_PLACE: Final = ("stage", "cursor", "lately")
 _WAITS: Final = {Reason.REVIEW.value, Reason.DELETED_IN_CRM.value, Reason.IGNORED.value}
 _NOWHERE: Final = (Reason.FILTERED, Reason.DUPLICATE, Reason.GONE)
 
@@ -51,12 +52,15 @@ def _kind(tools: Tools, scope: Scope, mapping: Mapping, until: datetime) -> bool
     done = list(place.get("done", ()))
     if stage in done:
         return True
-    kept = {name: of for name, of in stages.going_on(scope).items() if name not in ("stage", "cursor")}
+    kept = {name: of for name, of in stages.going_on(scope).items() if name not in _PLACE}
     cursor = place.get("cursor") if place.get("stage") == stage else None
-    seen: set[Ref] = set()
+    lately = place.get("lately", ()) if place.get("stage") == stage else ()
+    seen = {Ref(mapping.source, mapping.kind, id_) for id_ in lately}
     for block in reading.blocks(scope.reader, mapping.kind, cursor, tools.block_pages):
         last = block[-1]
-        after = {"done": [*done, stage]} if last.last else {"stage": stage, "cursor": last.cursor}
+        after: dict[str, Any] = {"done": [*done, stage]}
+        if not last.last:  # what is new in the source moves the rest: at the seam of two jobs it comes again
+            after = {"stage": stage, "cursor": last.cursor, "lately": [item.ref.id for item in last.items]}
         _keep(scope, _planned(scope, mapping, block, seen), {**kept, **after})
         if not last.last and (tools.clock() >= until or stages.is_to_stop(tools, scope.run)):
             return False

@@ -80,8 +80,22 @@ def told(found: One, mapping: Mapping) -> Iterator[Told]:
         yield Told(name, "not told" if value is UNKNOWN else str(value), *changes)
 
 
-def look(tools: Tools, connection: Connection, mapped: Mapped, kinds: Sequence[str], *, most: int) -> Looked:
-    """Judge the first records of these kinds. Raises the run-level errors of the ports."""
+def look(
+    tools: Tools, companies: Sequence[Connection], mapped: Mapped, kinds: Sequence[str], *, most: int
+) -> Looked:
+    """Judge the first records of these kinds, as many of each company.
+
+    Raises the run-level errors of the ports.
+    """
+    each = [_look(tools, one, mapped, kinds, max(1, most // len(companies))) for one in companies]
+    return Looked(
+        [outcome for one in each for outcome in one.outcomes],
+        any(one.more for one in each),
+        sum(one.known for one in each),
+    )
+
+
+def _look(tools: Tools, connection: Connection, mapped: Mapped, kinds: Sequence[str], most: int) -> Looked:
     scope = _scope(tools, connection, mapped)
     found: list[Outcome] = []
     more, known = False, 0

@@ -1,15 +1,50 @@
-"""What a change of mapping files brings with it besides records: permissions, fields left alone, lines."""
+"""What a change of mapping files would do: fields, records, permissions, fields left alone, lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final, NamedTuple
 
+import structlog
 from flask import g
 
+from connector.errors import ConnectorError
 from connector.mapping_files import FileMapping
+from connector.ports.crm_model import SchemaPlan
 from connector.sources.whop import scopes
+from connector.store.connections import Connection
+from connector.sync import sampling
 from connector.sync.changing import Draft
+from connector.sync.sampling import Looked
 from connector.web import mapping_words, shell
+
+log = structlog.get_logger(__name__)
+
+MOST: Final = 200
+"""Records that are looked at while somebody waits for the page."""
+
+
+class Seen(NamedTuple):
+    """What a change would do, as far as it can be seen; ``why`` says why not further."""
+
+    plan: SchemaPlan | None
+    looked: Looked | None
+    why: str = ""
+
+
+def look(draft: Draft, companies: list[Connection]) -> Seen:
+    """The data model, and the first records, as they are now."""
+    tools = shell.parts().tools
+    plan = None
+    try:
+        plan = tools.open_schema(g.workspace, g.person.admin_id).plan(draft.after.mappings)
+        if not companies or not draft.kinds or plan.conflicts:
+            why = "No company is connected, so there is no record to look at." if not companies else ""
+            return Seen(plan, None, why)
+        return Seen(plan, sampling.look(tools, companies, draft.after, draft.kinds, most=MOST))
+    except ConnectorError as error:
+        log.info("what a change would do cannot be seen", code=error.code)
+        return Seen(plan, None, str(error))
 
 
 def asked(draft: Draft) -> list[scopes.Scope]:

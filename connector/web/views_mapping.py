@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import flask
 import structlog
 from flask import Blueprint, abort, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from connector.core.records import Ref, SourceRecord
-from connector.errors import ConnectorError, MappingFileError, OwnMappingError, RefusedError
+from connector.errors import MappingFileError, OwnMappingError, RefusedError
 from connector.mapping_files import FileMapping, Recipe, TestResult, run_tests
 from connector.store import connections, mappings
 from connector.store.connections import Connection
 from connector.store.mappings import Change
-from connector.sync import changing, sampling
+from connector.sync import changing
 from connector.sync.mappings import Mapped
-from connector.web import access, limits, mapping_words, shell
+from connector.web import access, beside, limits, mapping_words, shell
 from connector.web.mapping_words import Problem
 from connector.web.vocabulary import Vocabulary
 
@@ -47,15 +46,6 @@ class Offer(NamedTuple):
     recipe: Recipe
     on: bool
     everywhere: bool
-
-
-class Preview(NamedTuple):
-    """One record on its way; ``why`` says why there is none, or that it is a sample."""
-
-    steps: list[mapping_words.Step]
-    record: SourceRecord | None = None
-    outcome: Any = None
-    why: str = ""
 
 
 def by_person() -> str:
@@ -178,7 +168,7 @@ def page(
     tests: list[TestResult] | None = None,
 ) -> str:
     """The page of a file, in whatever state its text is."""
-    mapping = next((one for one in mapped or () if one.file == file), None)
+    mapping = _of(mapped, file)
     words = Vocabulary(mapped) if mapped else shell.vocabulary()
     if tests is None:
         tests = run_tests(mapping) if mapping else []
@@ -200,33 +190,26 @@ def page(
         words=words,
         rules=mapping_words.rules(mapping, words) if mapping else [],
         say=mapping_words,
-        preview=_preview(mapping, mapped, words) if mapping and mapped else None,
+        preview=_beside(file, mapped, words),
         connections=active(),
         args=lambda name: request.values.get(name, ""),
     )
 
 
-def _preview(mapping: FileMapping, mapped: Mapped, words: Vocabulary) -> Preview:
-    """A real record by these files, or the first test's sample where there is none to be had."""
-    one, id_ = chosen(), request.values.get("record", "").strip()[:100]
-    if one is None:
-        return _sample(mapping, words, "No company is connected yet: this is the sample of the first test.")
-    try:
-        found = sampling.one(shell.parts().tools, one, mapped, mapping.kind, id_)
-    except ConnectorError as error:
-        log.info("a record could not be shown", code=error.code)
-        return _sample(mapping, words, f"{error} This is the sample of the first test.")
-    if found is None:
-        told = f"Whop has no {mapping.kind} {id_}." if id_ else f"Whop lists no {mapping.kind}."
-        return _sample(mapping, words, f"{told} This is the sample of the first test.")
-    steps = list(mapping_words.steps(found.record, mapping, found.outcome, words))
-    return Preview(steps, found.record, found.outcome)
+def _of(mapped: Mapped | None, file: str) -> FileMapping | None:
+    return next((one for one in mapped or () if one.file == file), None)
 
 
-def _sample(mapping: FileMapping, words: Vocabulary, why: str) -> Preview:
-    given = mapping.tests[0].given if mapping.tests else {}
-    record = SourceRecord(Ref(mapping.source, mapping.kind, str(given.get("id") or "sample")), given)
-    return Preview(list(mapping_words.steps(record, mapping, None, words)), record, None, why)
+def _beside(file: str, mapped: Mapped | None, words: Vocabulary) -> beside.Preview | None:
+    """A record by the text; while that does not load, by the file that counts."""
+    which = beside.Which(chosen(), request.values.get("record", "").strip()[:100])
+    if mapped is not None and (mapping := _of(mapped, file)) is not None:
+        return beside.preview(which, mapping, mapped, words)
+    now, _ = in_force()
+    if now is None or (former := _of(now, file)) is None:
+        return None
+    found = beside.preview(which, former, now, words)
+    return found._replace(why=f"As the file that counts has it: your text does not load yet. {found.why}")
 
 
 # --- what the pages of mapping files share

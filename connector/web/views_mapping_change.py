@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import flask
 import structlog
@@ -11,13 +11,11 @@ from flask.typing import ResponseReturnValue
 
 from connector.core.outcomes import Outcome, as_json
 from connector.errors import ConnectorError, MappingFileError, RefusedError
-from connector.ports.crm_model import SchemaPlan
 from connector.store import mappings, overview
 from connector.store.runs import LogEntry
-from connector.sync import changing, rehearsing, sampling, undoing
+from connector.sync import changing, rehearsing, undoing
 from connector.sync.changing import Draft
 from connector.sync.rehearsing import Wanted
-from connector.sync.sampling import Looked
 from connector.web import (
     access,
     error_registry,
@@ -30,26 +28,15 @@ from connector.web import (
     views_runs,
 )
 from connector.web.crm_links import CrmLinks
-from connector.web.views_mapping import CHECK_LIMIT, by_person, chosen, named, seen
+from connector.web.views_mapping import CHECK_LIMIT, by_person, named, seen
 from connector.web.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)
 
 blueprint = access.protect(Blueprint("mapping_change", __name__))
 
-MOST: Final = 200
-"""Records that are looked at while somebody waits for the page."""
-
 _SAMPLES: Final = 5
 _HOW: Final = ("edited", "uploaded", "reverted", "shipped", "removed", "recipe_on", "recipe_off")
-
-
-class Seen(NamedTuple):
-    """What a change would do, as far as it can be seen; ``why`` says why not further."""
-
-    plan: SchemaPlan | None
-    looked: Looked | None
-    why: str = ""
 
 
 @blueprint.get("/mappings/<file>/effects/<version>")
@@ -60,7 +47,8 @@ def effects(file: str, version: str) -> ResponseReturnValue:
         draft = _draft(file, version)
     except ConnectorError as error:
         return _back(error, file)
-    found = _look(draft)
+    companies = views_mapping.active()
+    found = mapping_effects.look(draft, companies)
     words = Vocabulary(draft.after)
     mapping = draft.mapping or draft.former
     looked = found.looked.outcomes if found.looked else []
@@ -75,7 +63,6 @@ def effects(file: str, version: str) -> ResponseReturnValue:
         title=views_mapping.title_of(mapping, shell.vocabulary() if draft.mapping is None else words, file),
         draft=draft,
         found=found,
-        most=MOST,
         diffs=mapping_effects.diffs(draft),
         added=found.plan.changes if found.plan else (),
         conflicts=found.plan.conflicts if found.plan else (),
@@ -84,8 +71,7 @@ def effects(file: str, version: str) -> ResponseReturnValue:
         samples=[_as_entry(number, one) for number, one in enumerate(changed[:_SAMPLES])],
         changed=len(changed),
         runs=_runs_of(version),
-        chosen=chosen(),
-        connections=views_mapping.active(),
+        companies=companies,
         crm=CrmLinks(g.workspace),
         name_of=present.name_of,
         error_of=error_registry.entry,
@@ -97,24 +83,27 @@ def effects(file: str, version: str) -> ResponseReturnValue:
 @blueprint.post("/mappings/<file>/effects/<version>/all")
 def look_at_all(file: str, version: str) -> ResponseReturnValue:
     """Have every record looked at in the background, and show that."""
-    one = chosen()
+    started: list[str] = []
     try:
-        draft = _draft(file, version)
-        if one is None:
-            raise RefusedError("No company is connected.", code="no_connection")
-        wanted = Wanted(kinds=draft.kinds, version=version)
+        wanted = Wanted(kinds=_draft(file, version).kinds, version=version)
         why = f"What a change of {file} would do, for {g.person.name}"
-        run_id = rehearsing.start(shell.parts().tools, one, wanted, why=why, correlation_id=g.correlation_id)
+        for one in views_mapping.active():
+            words = {"why": why, "correlation_id": g.correlation_id}
+            started.append(rehearsing.start(shell.parts().tools, one, wanted, **words))
+            _record("preview_started", company=present.company(one), connection=one.id)
+        if not started:
+            raise RefusedError("No company is connected.", code="no_connection")
     except ConnectorError as error:
         return _back(error, file)
-    _record("preview_started", company=present.company(one), connection=one.id)
     shell.tell(
         "Every record is looked at",
         "Nothing is written. Come back to put the change in force.",
         link=url_for(".effects", file=file, version=version, how=_how(), **_carried()),
         label="Back to the change",
     )
-    return flask.redirect(url_for("runs.show", run_id=run_id), 303)
+    if len(started) == 1:
+        return flask.redirect(url_for("runs.show", run_id=started[0]), 303)
+    return flask.redirect(url_for("runs.listing", type="preview", idle="show"), 303)
 
 
 @blueprint.post("/mappings/<file>/effects/<version>")
@@ -218,21 +207,6 @@ def _draft(file: str, version: str) -> Draft:
 def _carried() -> dict[str, Any]:
     """What a form hands on, so that the change is found again."""
     return {name: value for name in ("base", "recipe") if (value := request.form.get(name, ""))}
-
-
-def _look(draft: Draft) -> Seen:
-    """The data model, and the first records, as they are now."""
-    tools, one = shell.parts().tools, chosen()
-    plan = None
-    try:
-        plan = tools.open_schema(g.workspace, g.person.admin_id).plan(draft.after.mappings)
-        if one is None or not draft.kinds or plan.conflicts:
-            why = "No company is connected, so there is no record to look at." if one is None else ""
-            return Seen(plan, None, why)
-        return Seen(plan, sampling.look(tools, one, draft.after, draft.kinds, most=MOST))
-    except ConnectorError as error:
-        log.info("what a change would do cannot be seen", code=error.code)
-        return Seen(plan, None, str(error))
 
 
 def _runs_of(version: str) -> list[Any]:

@@ -160,6 +160,7 @@ def _live(session: Session, run: Run) -> dict[str, Any]:
         **_held(session, run),
         "waits_for": _waits_for(run, now),
         "asks": limiting.asks(run),
+        "sums_known": connections.get(session, run.workspace_id, run.connection_id).sales_read_at is not None,
         "next_try": lambda left: _next_try(run, left),
         "error_of": error_registry.entry,
         "words": shell.vocabulary(),

@@ -82,7 +82,7 @@ def test_what_a_look_told_is_what_the_pass_does(synced: Scene) -> None:
     assert synced.connection is not None
     draft = drafted(synced, WITH_FIELD)
 
-    looked = sampling.look(synced.tools, synced.connection, draft.after, draft.kinds, most=1000)
+    looked = sampling.look(synced.tools, [synced.connection], draft.after, draft.kinds, most=1000)
     apply(synced, draft)
     run = synced.go_on(newest_run(synced).id)
 
@@ -96,9 +96,21 @@ def test_a_look_at_a_few_says_that_there_are_more(synced: Scene) -> None:
     assert synced.connection is not None
     draft = drafted(synced)
 
-    looked = sampling.look(synced.tools, synced.connection, draft.after, draft.kinds, most=1)
+    looked = sampling.look(synced.tools, [synced.connection], draft.after, draft.kinds, most=1)
 
     assert len(looked.outcomes) < looked.known or not looked.more
+
+
+def test_the_records_of_every_company_are_looked_at(synced: Scene) -> None:
+    assert synced.connection is not None
+    draft, company = drafted(synced, WITH_FIELD), synced.connection
+
+    alone = sampling.look(synced.tools, [company], draft.after, draft.kinds, most=1000)
+    both = sampling.look(synced.tools, [company, company], draft.after, draft.kinds, most=1000)
+
+    assert len(both.outcomes) == 2 * len(alone.outcomes) > 0
+    assert both.known == 2 * alone.known
+    assert both.fields == [(object_, name, 2 * count) for object_, name, count in alone.fields]
 
 
 def test_a_change_of_who_owns_a_field_reaches_what_people_typed(synced: Scene) -> None:

@@ -125,6 +125,43 @@ def test_the_records_of_many_jobs_are_told_once_each(changed: Scene) -> None:
     assert what(changed, told) == what(changed, at_once)
 
 
+def test_what_two_jobs_were_both_listed_counts_once(changed: Scene) -> None:
+    at_once = preview(changed)
+    changed.clock.step = timedelta(seconds=2)
+
+    last: dict[Any, Any] = {}
+
+    def listed_again(one: Any, _lane: Any) -> Any:
+        reader = changed.parts.openers.reader(one)
+        reader._page_size = 10  # type: ignore[attr-defined]
+        return Shifted(reader, last)
+
+    told = preview(changed, tools=replace(changed.tools, block_pages=1, open_reader=listed_again))
+
+    again = [entry for entry in changed.log(told, "skipped") if entry.reason == "duplicate"]
+    assert again
+    assert total(told) == total(at_once) + len(again)
+    assert told.counts["opportunity"]["updated"] == at_once.counts["opportunity"]["updated"]
+
+
+class Shifted:
+    """A reader whose every page but the first begins with the last record of the page before."""
+
+    def __init__(self, reader: Any, last: dict[Any, Any]) -> None:
+        self._reader = reader
+        self._last = last
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def pages(self, kind: str, cursor: str | None) -> Any:
+        for page in self._reader.pages(kind, cursor):
+            more = self._last.get((kind, cursor))
+            cursor = page.cursor
+            self._last[kind, cursor] = page.items[-1]
+            yield replace(page, items=(more, *page.items)) if more else page
+
+
 @pytest.mark.parametrize("seam", [BEFORE_COMMIT, AFTER_COMMIT, AFTER_CRM, AFTER_WHOP])
 def test_a_killed_preview_goes_on_and_tells_each_record_once(scene: Scene, seam: str) -> None:
     assert scene.connection is not None

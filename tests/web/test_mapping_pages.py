@@ -160,6 +160,8 @@ def test_every_mistake_is_marked_by_its_line_and_nothing_is_saved(scene: Scene, 
         assert f'<a href="#L{line}">Line {line}</a>' in shown
     assert 'did you mean "plan_id"?' in shown
     assert text.strip() in shown.replace("\r\n", "\n")
+    assert "As the file that counts has it: your text does not load yet." in shown
+    assert "Twenty would show" in shown, "a real record stands beside the text all the while"
     assert history(scene) == []
 
 

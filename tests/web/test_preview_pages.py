@@ -51,6 +51,7 @@ def test_the_page_of_a_preview_speaks_of_what_would_be(at_desk: Desk) -> None:
     assert "Try again" not in text
     assert "Try it again" not in text
     assert "In Twenty now" in text
+    assert "added up by the first sync" in text, "no payment was read yet"
 
 
 def test_the_log_of_what_happened_leaves_previews_out(at_desk: Desk) -> None:
