@@ -13,6 +13,7 @@ from connector.web import (
     standing,
     views_alerts,
     views_automations,
+    views_checkout,
     views_connections,
     views_crm,
     views_disconnect,
@@ -44,6 +45,7 @@ def install(app: Flask) -> None:
     listed = (
         views_alerts,
         views_automations,
+        views_checkout,
         views_reconcile,
         views_runs,
         views_retry,
