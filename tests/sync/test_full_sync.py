@@ -297,7 +297,7 @@ def test_memberships_of_a_member_in_review_stand_without_a_person(scene: Scene) 
 
     for id_ in theirs:
         assert scene.deal_of(id_)["pointOfContactId"] is None
-        assert "review" in str(scene.told(run, id_).warnings)
+        assert "waits for a person to decide" in str(scene.told(run, id_).warnings)
 
 
 @on_sqlite
