@@ -29,6 +29,7 @@ from connector.sync import (
     pruning,
     reconcile_job,
     reconciling,
+    reminding,
     replaying,
     scheduling,
     setting_off,
@@ -89,6 +90,11 @@ def act() -> None:
     parts = _parts()
     listen = partial(setting_off.listen, parts.tools)
     acting.take_due(parts.acts, owner=_owner(), pause=pause, listen=listen)
+
+
+def remind() -> None:
+    """Set off what automations do so long before a renewal."""
+    reminding.sweep(_parts().tools)
 
 
 def ask() -> None:

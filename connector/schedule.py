@@ -34,6 +34,7 @@ TICKS: Sequence[Tick] = (
     Tick("drain", "webhooks", 2),
     # What automations do has its time to the second: it waits for no sync and for no other event.
     Tick("act", "actions", 1),
+    Tick("remind", "webhooks", 60),
     Tick("ask", "webhooks", 5),
     Tick("tidy", "webhooks", 60),
     Tick("converse", "incremental", 5),

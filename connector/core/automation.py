@@ -18,9 +18,20 @@ from connector.core.notes import Words
 from connector.core.records import UNKNOWN
 
 Fields = Mapping[str, Any]
-Verb = Literal["cancel", "message", "task"]
-VERBS: Final[Mapping[Verb, tuple[str, ...]]] = {"cancel": ("now",), "message": (), "task": ()}
+Verb = Literal["cancel", "pause", "resume", "message", "task"]
+VERBS: Final[Mapping[Verb, tuple[str, ...]]] = {
+    "cancel": ("now",),
+    "pause": ("now",),
+    "resume": ("now",),
+    "message": (),
+    "task": (),
+}
 """What a step may do, and how; a message and a task have their text."""
+
+RENEWAL: Final = "renewal"
+"""What no event tells: the clock does, some time before a membership's period ends."""
+
+PAID: Final = "payment.succeeded"
 
 PLAN: Final = "plan_id"
 """The field by which a record belongs to a plan."""
@@ -29,18 +40,22 @@ PLAN: Final = "plan_id"
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that is done, ``wait`` after what came before it. ``how`` is as the file has it, ``says``
-    what a message, or a task as its title, says of a membership; ``body`` is what else a task says."""
+    what a message, or a task as its title, says of a membership; ``body`` is what else a task says.
+    ``until_paid``: it waits until what failed is paid, and is carried out even if the automation was switched
+    off meanwhile, because it brings to an end what a step before it began."""
 
     verb: Verb
     how: str
     wait: timedelta = timedelta(0)
     says: Words = str
     body: Words = str
+    until_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Automation:
     """One file. ``on`` are events about records of the kind ``fact``; ``when`` says which of these count.
+    ``before``: it is set off by no event, but so long before a membership's period ends (``RENEWAL``).
 
     ``chooses_plans``: it is for the plans that whoever switches it on has ticked. ``unless_access``: no task
     about somebody who has access again. ``calls`` are the waits before a request that failed is sent again,
@@ -56,6 +71,7 @@ class Automation:
     when: tuple[Filter, ...] = ()
     chooses_plans: bool = False
     unless_access: bool = False
+    before: timedelta | None = None
     calls: tuple[timedelta, ...] = ()
     job: tuple[timedelta, ...] = ()
 
@@ -66,6 +82,31 @@ class Automation:
     def wait_after(self, failures: int) -> timedelta | None:
         """How long until an act that failed so often is tried again; None when that was the last time."""
         return self.job[failures - 1] if failures <= len(self.job) else None
+
+
+def record_of(source_id: str) -> str:
+    """The record that an act is about: one that is set off again and again has its moment behind an @."""
+    return source_id.partition("@")[0]
+
+
+def ends_of(source_id: str) -> str | None:
+    """The end of the period that an act is about, where it is about one."""
+    return source_id.partition("@")[2] or None
+
+
+def waiting_for_payment(automations: Iterable[Automation]) -> list[tuple[str, int]]:
+    """(automation, step) of the steps that wait until something is paid."""
+    return [(one.name, at) for one in automations for at, step in enumerate(one.steps) if step.until_paid]
+
+
+def paid_for(heard: Iterable[Heard]) -> set[str]:
+    """The payments that these events say were paid, and the memberships that they are for."""
+    found: set[str] = set()
+    for one in heard:
+        if one.told.name == PAID and one.told.ref is not None:
+            fields = one.told.record.fields if one.told.record else {}
+            found |= {id_ for id_ in (one.told.ref.id, fields.get("membership_id")) if id_}
+    return found
 
 
 class Switched(NamedTuple):

@@ -49,6 +49,15 @@ def newest(payments: Iterable[Fields]) -> Fields | None:
     return max(payments, key=lambda one: str(one["created_at"]), default=None)
 
 
+def is_paid(payments: Iterable[Fields], payment_id: str, since: str) -> bool:
+    """Whether what failed is paid by now: by the same payment, or by one for the same membership after it."""
+    return any(
+        one.get("status") == "paid"
+        and (one.get("id") == payment_id or (one.get("paid_at") or one.get("created_at") or "") > since)
+        for one in payments
+    )
+
+
 def judge(membership: Fields | None, plan: Fields | None, plans: frozenset[str] | None) -> Verdict:
     """Whether the membership of a one-time purchase is to be ended now.
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from connector.core.automation import VERBS, Automation, Step, Verb
+from connector.core.automation import RENEWAL, VERBS, Automation, Step, Verb
 from connector.core.catalogue import CrmCatalogue, SourceCatalogue
 from connector.core.mapping import Filter
 from connector.core.wording import words
@@ -23,7 +23,10 @@ from connector.mapping_files.reading import Part, missing, part_of, text_of, tex
 from connector.mapping_files.templates import message_of
 from connector.mapping_files.world import World
 
-KEYS: Final = ("version", "title", "about", "on", "when", "choose", "unless", "wait", "do", "retry")
+KEYS: Final = (
+    *("version", "title", "about", "on", "before", "when"),
+    *("choose", "unless", "wait", "do", "retry"),
+)
 RETRY_KEYS: Final = ("calls", "job")
 _NEEDED: Final = ("version", "title", "about", "on", "do")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -81,9 +84,9 @@ def _automation(file: str, text: str, world: World) -> Automation | None:
             missing(problems, root, "an automation", key)
     _version(root)
     on = _events(root, world)
-    fact = world.source.events[on[0][1]] if on else ""
+    fact = (world.source.events[on[0][1]] if on[0][1] != RENEWAL else "membership") if on else ""
     calls, job = _retry(root)
-    steps = tuple(_steps(root, world))
+    steps, before = tuple(_steps(root, fact, world)), _before(root, on)
     if not on or not steps:
         return None
     return Automation(
@@ -96,6 +99,7 @@ def _automation(file: str, text: str, world: World) -> Automation | None:
         when=_when(root, fact, world),
         chooses_plans=_has(root, "choose", "plans"),
         unless_access=_has(root, "unless", "has_access"),
+        before=before,
         calls=calls,
         job=job,
     )
@@ -110,15 +114,30 @@ def _version(root: Part) -> None:
 def _events(root: Part, world: World) -> list[tuple[Scalar, str]]:
     node, problems = root.node("on"), world.problems
     known = {name: kind for name, kind in world.source.events.items() if kind in _FACTS}
+    known[RENEWAL] = "membership"
     found = texts_of(node, problems, "an event, or a list of them") if node is not None else []
     for spot, name in found:
         if name not in known:
             problems.unknown(
                 spot, name, f"an event of {world.source.source} about a payment or a membership", known
             )
+        elif RENEWAL in (name, found[0][1]) and name != found[0][1]:
+            problems.unfit(spot, f"{name} beside {found[0][1]}", f"{RENEWAL} alone, or events")
         elif found[0][1] in known and known[name] != known[found[0][1]]:
             problems.unfit(spot, f"{name} beside {found[0][1]}", f"events about a {known[found[0][1]]} alone")
     return [(spot, name) for spot, name in found if name in known]
+
+
+def _before(root: Part, on: list[tuple[Scalar, str]]) -> timedelta | None:
+    """How long before a renewal; no other automation has it."""
+    node, renews = root.node("before"), bool(on) and on[0][1] == RENEWAL
+    if renews and node is None:
+        missing(root.problems, root, f"an automation on {RENEWAL}", "before")
+    if node is not None and on and not renews:
+        root.problems.add(
+            root.spot("before"), f"found before: beside an event, expected it beside on: {RENEWAL}"
+        )
+    return _period(node, root.problems) if renews else None
 
 
 def _when(root: Part, fact: str, world: World) -> tuple[Filter, ...]:
@@ -137,7 +156,17 @@ def _has(root: Part, key: str, word: str) -> bool:
 # --- do
 
 
-def _steps(root: Part, world: World) -> Iterator[Step]:
+def _until(part: Part, number: int, fact: str) -> bool:
+    """A later step of an automation about payments may wait until it is paid."""
+    wanted = _has(part, "until", "paid")
+    if wanted and (number == 0 or fact != "payment"):
+        part.problems.add(
+            part.spot("until"), "found until: here, expected it at a later step of what a payment sets off"
+        )
+    return wanted
+
+
+def _steps(root: Part, fact: str, world: World) -> Iterator[Step]:
     node, problems = root.node("do"), root.problems
     if node is None:
         return
@@ -146,11 +175,11 @@ def _steps(root: Part, world: World) -> Iterator[Step]:
         problems.unfit(node, "an empty list", "at least one step like cancel: now")
     first = _period(root.node("wait"), problems)
     for number, item in enumerate(items):
-        part = part_of(item, problems, "a step", dict.fromkeys((*VERBS, "text", "wait"), ""))
+        part = part_of(item, problems, "a step", dict.fromkeys((*VERBS, "text", "until", "wait"), ""))
         step = _step(part, world) if part is not None else None
         if step is not None and part is not None:
             wait = _period(part.node("wait"), problems) or (first if number == 0 else None)
-            yield replace(step, wait=wait or timedelta(0))
+            yield replace(step, wait=wait or timedelta(0), until_paid=_until(part, number, fact))
 
 
 def _step(part: Part, world: World) -> Step | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 
 from connector.store import leases
 from connector.store.db import Session, insert_new, many
@@ -116,6 +116,34 @@ def keep(session: Session, one: Act, values: Mapping[str, Any], *, owner: str) -
     return session.execute(update(act).where(*here).values(dict(values))).rowcount == 1
 
 
+def put_off(session: Session, one: Act, values: Mapping[str, Any], due_at: datetime, *, owner: str) -> bool:
+    """Let go of it until ``due_at``, unless it was woken since it was taken; False when it was lost."""
+    here = (*_of(one.workspace_id, one.id), act.c.owner == owner, act.c.state == "waiting")
+    later = case((act.c.due_at == one.due_at, due_at), else_=act.c.due_at)
+    free = {"owner": None, "lease_until": None, "due_at": later}
+    return session.execute(update(act).where(*here).values({**values, **free})).rowcount == 1
+
+
+def wake(
+    session: Session,
+    workspace_id: str,
+    connection_id: str,
+    steps: Collection[tuple[str, int]],
+    records: Collection[str],
+    now: datetime,
+) -> int:
+    """Have these steps look again now, as far as they are about one of these records; how many."""
+    here = (
+        act.c.connection_id == connection_id,
+        act.c.workspace_id == workspace_id,
+        act.c.state == "waiting",
+        act.c.due_at > now,
+        or_(act.c.membership_id.in_(records), act.c.source_id.in_(records)),
+        or_(*(and_(act.c.automation == name, act.c.step == step) for name, step in steps)),
+    )
+    return session.execute(update(act).where(*here).values(due_at=now)).rowcount
+
+
 def again(session: Session, workspace_id: str, id_: int, *, now: datetime, journal: Sequence[Line]) -> bool:
     """Have one that failed tried anew; False when it has not failed."""
     here = (*_of(workspace_id, id_), act.c.state == "failed")
@@ -134,15 +162,24 @@ def end_by_hand(
 
 
 def drop(
-    session: Session, workspace_id: str, connection_id: str, name: str, *, now: datetime, outcome: str
+    session: Session,
+    workspace_id: str,
+    connection_id: str,
+    name: str,
+    *,
+    now: datetime,
+    outcome: str,
+    but: Collection[int] = (),
 ) -> int:
-    """What waits of an automation is not to be done any more; how many. What was begun goes on."""
+    """What waits of an automation is not to be done any more, ``but`` these steps; how many. What was begun
+    goes on."""
     here = (
         act.c.connection_id == connection_id,
         act.c.workspace_id == workspace_id,
         act.c.automation == name,
         act.c.state == "waiting",
         act.c.begun_at.is_(None),
+        act.c.step.not_in(but),
     )
     ended = {"state": "skipped", "ended_at": now, "outcome": outcome}
     return session.execute(update(act).where(*here).values(ended)).rowcount

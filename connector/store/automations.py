@@ -32,6 +32,12 @@ def of_connection(session: Session, workspace_id: str, connection_id: str) -> di
     return {row.name: Switch(**row._mapping) for row in session.execute(query)}
 
 
+def on(session: Session, name: str) -> list[Switch]:
+    """Where it is on, over all workspaces."""
+    query = select(automation).where(automation.c.name == name, automation.c.since.is_not(None))
+    return [Switch(**row._mapping) for row in session.execute(query)]
+
+
 def switch(
     session: Session,
     workspace_id: str,

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, exists, select, update
 
 from connector.store.db import Session, insert_new, many, one_of
 from connector.store.links import Claimed
-from connector.store.models import connection, ending, sync_run
+from connector.store.models import act, connection, ending, sync_run
 
 GRACE = timedelta(minutes=2)
 """So long an event of the end may take before it is looked for."""
@@ -66,6 +66,36 @@ def due(session: Session, now: datetime, limit: int) -> dict[tuple[str, str], li
             (row.kind, row.source_id, row.looks)
         )
     return found
+
+
+def coming(
+    session: Session,
+    workspace_id: str,
+    connection_id: str,
+    kind: str,
+    name: str,
+    *,
+    after: datetime,
+    until: datetime,
+    limit: int,
+) -> list[tuple[str, str]]:
+    """(id, when its period ends) of records that end between these moments and have no act of this
+    automation for it yet, the first first."""
+    made = exists().where(
+        act.c.source_id == ending.c.source_id + "@" + ending.c.ends_at,
+        act.c.automation == name,
+        act.c.connection_id == ending.c.connection_id,
+    )
+    query = select(ending.c.source_id, ending.c.ends_at).where(
+        ending.c.connection_id == connection_id,
+        ending.c.workspace_id == workspace_id,
+        ending.c.kind == kind,
+        ending.c.due_at > after + GRACE,
+        ending.c.due_at <= until + GRACE,
+        ~made,
+    )
+    rows = session.execute(query.order_by(ending.c.due_at, ending.c.source_id).limit(limit))
+    return [(row[0], row[1]) for row in rows]
 
 
 _TAKEN = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from connector.core.automation import Automation
+from connector.core.automation import Automation, record_of
 from connector.errors import ConnectorError
 from connector.store import alerts
 from connector.store.acts import Act
@@ -19,7 +19,25 @@ from connector.store.db import Session
 from connector.sync import alerting
 from connector.sync.alerting import AlertDesk
 
-_BY_VERB: Final = {"message": "write to the buyer of", "task": "look after"}
+_BY_VERB: Final = {
+    "message": "write to the buyer of",
+    "task": "look after",
+    "pause": "pause",
+    "resume": "resume",
+}
+_STEPS: Final = {
+    "cancel": (
+        "See that it was bought once, and is not paid again and again.",
+        "Cancel the membership there, at once.",
+    ),
+    "pause": ("See that its payment is still open.", "Pause the membership there."),
+    "resume": ("See that it is paid.", "Resume the membership there."),
+    "message": (
+        "Look into the support chat with its buyer: the message may be there.",
+        "Write it there if it is not.",
+    ),
+    "task": ("Look whether something is to be done about it.", "Make the task in Twenty yourself."),
+}
 _DO: Final = {"Pause": "pause", "Resume": "resume", "Keep after all": "keep"}
 
 
@@ -33,7 +51,7 @@ def tell(
 ) -> list[str]:
     """Have it told on every way that leads to somebody; which these are."""
     ways = alerting.channels(desk, session, alerts.settings(session, act.workspace_id))
-    about = act.membership_id or f"the membership of {act.source_id}"
+    about = act.membership_id or f"the membership of {record_of(act.source_id)}"
     step = automation.step(act.step) if automation else None
     verb = step.verb if step else ""
     do = _BY_VERB.get(verb) or _DO.get(act.facts.get("asked", ""), "cancel")
@@ -63,25 +81,21 @@ def _lines(
     named = automation.title if automation else act.automation
     yield f"The automation “{named}” of {company.company_title or company.company_id} did not get through."
     yield ""
-    yield f"{act.kind.capitalize()}: {act.source_id}"
+    yield f"{act.kind.capitalize()}: {record_of(act.source_id)}"
     yield f"Membership: {act.membership_id or act.facts.get('membership_id') or 'not known'}"
     yield f"Reason: {error}"
     if error.remedy:
         yield f"What helps: {error.remedy}"
     yield ""
     yield "By hand:"
-    yield f"1. Open the Whop dashboard and look for {act.membership_id or act.source_id}."
-    if asked := act.facts.get("asked"):
-        yield f"2. See that this is still wanted: {asked}."
-        yield "3. Do it there."
-    elif verb == "task":
-        yield "2. Look whether something is to be done about it."
-        yield "3. Make the task in Twenty yourself."
-    elif verb == "message":
-        yield "2. Look into the support chat with its buyer: the message may be there."
-        yield "3. Write it there if it is not."
-    else:
-        yield "2. See that it was bought once, and is not paid again and again."
-        yield "3. Cancel the membership there, at once."
-    yield "4. Say so here, or have it tried again:"
+    for number, each in enumerate([*by_hand(act, verb), "Say so here, or have it tried again:"], start=1):
+        yield f"{number}. {each}"
     yield f"{desk.public_url}/automations/acts/{act.id}"
+
+
+def by_hand(act: Act, verb: str) -> list[str]:
+    """What a person does in place of an act."""
+    first = f"Open the Whop dashboard and look for {act.membership_id or record_of(act.source_id)}."
+    if asked := act.facts.get("asked"):
+        return [first, f"See that this is still wanted: {asked}.", "Do it there."]
+    return [first, *_STEPS.get(verb, _STEPS["cancel"])]

@@ -169,6 +169,13 @@ def fail(job: Job, error: ConnectorError) -> None:
         _give_up(job, error, values)
 
 
+def wait_on(job: Job, why: str, wait: timedelta) -> None:
+    """It is not time yet. That it was looked at is not kept, since that goes on for long."""
+    due_at, values = job.desk.clock() + wait, {"outcome": why, "error": None, "tries": 0}
+    with job.desk.database.transaction() as session:
+        acts.put_off(session, job.act, values, due_at, owner=job.owner)
+
+
 def _give_back(job: Job, **values: Any) -> None:
     try:
         with job.desk.database.transaction() as session:

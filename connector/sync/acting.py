@@ -19,19 +19,26 @@ from typing import Final
 import structlog
 
 from connector.core import automation as core
+from connector.core.automation import Automation
 from connector.core.purchases import Verdict, judge
 from connector.errors import ConnectorError, RefusedError
 from connector.ports.acts import SourceActs
 from connector.store import acts, automations, connections
 from connector.store.acts import Act
 from connector.store.automations import Switch
-from connector.sync import act_calls, crm_acts, messaging, purchases, tasking
+from connector.sync import act_calls, crm_acts, messaging, pausing, purchases, tasking
 from connector.sync.act_endings import ActDesk, Job, done, fail, left, skip
 from connector.sync.heartbeat import heartbeat
+from connector.sync.purchases import Matched
 
 log = structlog.get_logger(__name__)
 
-_SAID: Final = {"message": messaging.carry_out, "task": tasking.carry_out}
+_BY_VERB: Final = {
+    "message": messaging.carry_out,
+    "task": tasking.carry_out,
+    "pause": pausing.carry_out,
+    "resume": pausing.carry_out,
+}
 LEASE: Final = timedelta(seconds=15)
 _LONGEST: Final = timedelta(seconds=45)
 _AT_ONCE: Final = 8
@@ -137,21 +144,41 @@ def _carry_out(job: Job, doors: _Doors, switch: Switch | None) -> None:
     step = automation.step(act.step) if automation else None
     if automation is None or step is None:
         return skip(job, "The automation is there no more.")
-    if switch is None or switch.since is None:
+    if (switch is None or switch.since is None) and not step.until_paid:
         return skip(job, "The automation was switched off before its time came.")
     source = doors.of(act)
     found = purchases.match(source, act)
     job.note(found.how)
-    subject = source.record("membership", act.source_id) if act.kind == "membership" else found.payment
+    if step.until_paid:
+        if pausing.is_unpaid(job, source, found):
+            return None
+    elif (why := _not_meant(source, automation, act, found)) is not None:
+        return skip(job, why, membership_id=found.membership_id)
+    if (carry_out := _BY_VERB.get(step.verb)) is not None:
+        return carry_out(job, source, automation, step, found.membership_id)
+    plans = frozenset(switch.plans) if switch and automation.chooses_plans else None
+    return _cancel(job, source, automation, found.membership_id, plans)
+
+
+def _not_meant(source: SourceActs, automation: Automation, act: Act, found: Matched) -> str | None:
+    """Why the record, as it is now, is none that the automation is for; None: it is."""
+    subject = found.payment
+    if act.kind == "membership":
+        subject = source.record("membership", found.membership_id)
     if subject is not None and not core.is_meant(automation, subject.fields):
-        return skip(job, f"The {act.kind} is not one of those any more that the automation is for.")
-    if (said := _SAID.get(step.verb)) is not None:
-        return said(job, source, automation, step, found.membership_id)
-    plans = frozenset(switch.plans) if automation.chooses_plans else None
-    verdict = _looked(source, found.membership_id, plans)
+        return f"The {act.kind} is not one of those any more that the automation is for."
+    ends_at = core.ends_of(act.source_id)
+    if ends_at is not None and (subject is None or subject.fields.get("current_period_end") != ends_at):
+        return "Its period ends at another time by now."
+    return None
+
+
+def _cancel(
+    job: Job, source: SourceActs, automation: Automation, id_: str, plans: frozenset[str] | None
+) -> None:
+    verdict = _looked(source, id_, plans)
     if not verdict.act:
-        return left(job, verdict, found.membership_id)
-    id_ = found.membership_id
+        return left(job, verdict, id_)
     act_calls.begin(job, id_, f"Asking Whop to cancel {id_} now.")
     act_calls.ask(
         job,
@@ -160,8 +187,7 @@ def _carry_out(job: Job, doors: _Doors, switch: Switch | None) -> None:
         is_done=lambda after: judge(after, None, None).ended,
         look=lambda: _looked(source, id_, plans).ended,
     )
-    done(job, automation, "Cancelled on Whop.", found.membership_id)
-    return None
+    return done(job, automation, "Cancelled on Whop.", id_)
 
 
 def _looked(source: SourceActs, membership_id: str, plans: frozenset[str] | None) -> Verdict:

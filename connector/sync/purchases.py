@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from connector.core.automation import record_of
 from connector.core.purchases import WITHIN, newest, newest_pending
 from connector.core.records import SourceRecord
 from connector.errors import RefusedError
@@ -24,7 +25,7 @@ class Matched(NamedTuple):
 def match(source: SourceActs, act: Act) -> Matched:
     """Find it. Raises RefusedError (code ``act_unmatched``) where nothing leads to one."""
     if act.kind == "membership":
-        return Matched(act.source_id, "The event names the membership.", None)
+        return Matched(record_of(act.source_id), "The event names the membership.", None)
     payment = source.record("payment", act.source_id)
     if payment is not None and (named := payment.fields.get("membership_id")):
         return Matched(str(named), "The payment was found by its id.", payment)

@@ -54,13 +54,17 @@ def _keep(
         if not switched:
             return 0
         company = connections.get(session, workspace_id, connection_id).company_id
-    causes = core.causes(tools.automations, switched, _heard(tools, company, events))
-    if not (causes or ahead):
+    heard = list(_heard(tools, company, events))
+    causes, paid = core.causes(tools.automations, switched, heard), core.paid_for(heard)
+    waiting = core.waiting_for_payment(tools.automations) if paid else []
+    if not (causes or waiting or ahead):
         return 0
     now = tools.clock()
     new = [_new(tools, workspace_id, connection_id, one) for one in causes]
     with tools.database.transaction() as session:
         count = acts.add(session, new, now)
+        if waiting:
+            acts.wake(session, workspace_id, connection_id, waiting, paid, now)
         if ahead:
             inbox.mark_heard(session, workspace_id, [one.id for one in events if one.id is not None])
     if count:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from connector.core import automation as core
+from connector.core import requests
 from connector.core.automation import PLAN, Automation
+from connector.core.ending import KIND
 from connector.core.purchases import Verdict, judge
 from connector.core.records import SourceRecord, iso
 from connector.errors import RefusedError
 from connector.ports.acts import SourceActs
-from connector.store import acts, automations
+from connector.store import acts, automations, endings
 from connector.store.acts import Act
 from connector.store.connections import Connection
 from connector.store.db import Session
@@ -73,13 +75,13 @@ def switch_on(
 
 def switch_off(desk: ActDesk, connection: Connection, name: str) -> int:
     """Have it do nothing any more; how many acts that waited are left. Which plans were ticked is kept."""
-    found(desk, name)
-    now = desk.clock()
+    automation, now = found(desk, name), desk.clock()
+    kept = [step for _, step in core.waiting_for_payment([automation])]
     with desk.database.transaction() as session:
         ids = (connection.workspace_id, connection.id)
         known = automations.of_connection(session, *ids).get(name)
         automations.switch(session, *ids, name, since=None, plans=known.plans if known else {})
-        return acts.drop(session, *ids, name, now=now, outcome="The automation was switched off.")
+        return acts.drop(session, *ids, name, now=now, outcome="The automation was switched off.", but=kept)
 
 
 def dry_run(
@@ -91,6 +93,8 @@ def dry_run(
     """
     automation, source = found(desk, name), desk.open_acts(connection)
     since = desk.clock() - timedelta(days=days)
+    if automation.before is not None:
+        return _upcoming(desk, connection, automation, source, days)
     if automation.fact == "membership":
         return [
             _letter(automation, source, one)
@@ -99,10 +103,38 @@ def dry_run(
         ]
     known: dict[str, SourceRecord | None] = {}
     return [
-        _trial(source, one, plans, known)
+        _pausing(source, one) if automation.steps[0].verb == "pause" else _trial(source, one, plans, known)
         for one in source.latest_payments(since, _MOST_TRIED)
         if core.is_meant(automation, one.fields) and (plans is None or one.fields.get(PLAN) in plans)
     ]
+
+
+def _upcoming(
+    desk: ActDesk, connection: Connection, automation: Automation, source: SourceActs, days: int
+) -> list[Trial]:
+    """What is renewed soon: of the days to come, not of those past."""
+    now, ids = desk.clock(), (connection.workspace_id, connection.id)
+    until = now + timedelta(days=days)
+    with desk.database.reading() as session:
+        found = endings.coming(
+            session, *ids, KIND, automation.name, after=now, until=until, limit=_MOST_TRIED
+        )
+    read = ((source.record("membership", id_), ends_at) for id_, ends_at in found)
+    return [
+        replace(_letter(automation, source, one), at=ends_at)
+        for one, ends_at in read
+        if one is not None and core.is_meant(automation, one.fields)
+    ]
+
+
+def _pausing(source: SourceActs, payment: SourceRecord) -> Trial:
+    id_ = payment.fields.get("membership_id")
+    membership = source.record("membership", id_) if id_ else None
+    standing = requests.standing(membership.fields if membership else None, "pause")
+    why = standing.never or ("It is paused already." if standing.done else "It would be paused.")
+    at = payment.fields.get("last_payment_attempt_at") or payment.fields["created_at"]
+    would = not (standing.never or standing.done)
+    return Trial(payment.ref.id, at, payment.fields.get(PLAN), id_, would, why)
 
 
 def _letter(automation: Automation, source: SourceActs, membership: SourceRecord) -> Trial:

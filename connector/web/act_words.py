@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from connector.core.automation import Automation, Step
+from connector.core.automation import RENEWAL, Automation, Step
 from connector.sources.whop.acting import PERMISSIONS, READ, Permission
 from connector.web.present import Status
 
@@ -17,6 +17,7 @@ STATES: Final = {
 }
 _EVENTS: Final = {
     "payment.succeeded": "a payment succeeded",
+    RENEWAL: "a membership renews",
     "payment.failed": "a payment failed",
     "payment.created": "a payment was made",
     "payment.pending": "a payment is pending",
@@ -33,9 +34,18 @@ def sentences(one: Automation) -> list[str]:
     chosen = " on one of the plans that you tick" if one.chooses_plans else ""
     found, before = [], f"{events}{chosen}"
     for step in one.steps:
-        found.append(f"{_after(step)} {before}: {_does(step)}")
+        found.append(f"{_when(one, step)} {before}: {_does(step)}")
         before = "that"
     return found
+
+
+def _when(one: Automation, step: Step) -> str:
+    if step.until_paid:
+        return "When the payment comes, however long after"
+    if one.before is not None and step is one.steps[0]:
+        late = f", and {period(step.wait)} more," if step.wait else ""
+        return f"{period(one.before).capitalize()} before{late}"
+    return _after(step)
 
 
 def _does(step: Step) -> str:
@@ -43,7 +53,14 @@ def _does(step: Step) -> str:
         return f"leave a task in Twenty: “{step.how}”"
     if step.verb == "message":
         return f"write to the buyer in your support chat on Whop: “{step.how}”"
-    return "cancel the membership on Whop, at once."
+    return _CHANGES[step.verb]
+
+
+_CHANGES: Final = {
+    "cancel": "cancel the membership on Whop, at once.",
+    "pause": "pause the membership on Whop: nothing is charged until it is resumed.",
+    "resume": "resume the membership on Whop.",
+}
 
 
 def _after(step: Step) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import flask
 from flask import Blueprint, abort, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from connector.core.automation import Automation
+from connector.core.automation import Automation, record_of
 from connector.core.records import SourceRecord
 from connector.core.requests import LABELS
 from connector.errors import ConnectorError
@@ -20,7 +20,7 @@ from connector.store.connections import Connection
 from connector.store.conversations import Conversation, ConversationFilter
 from connector.store.db import Session
 from connector.store.paging import Leaf
-from connector.sync import asking, switching
+from connector.sync import act_alarm, asking, switching
 from connector.sync.act_endings import CRM
 from connector.web import access, act_words, error_registry, filters, present, shell, talk_words
 from connector.web.views_connections import found_or_404
@@ -130,13 +130,16 @@ def switch_crm() -> ResponseReturnValue:
 def show_act(act_id: int) -> str:
     """What was done for one record, line by line."""
     one = _act(act_id)
+    automation = shell.parts().acts.automation(one.automation)
+    step = automation.step(one.step) if automation else None
     with shell.parts().database.reading() as session:
         company = connections.get(session, one.workspace_id, one.connection_id)
     return render_template(
         "pages/act.html",
         act=one,
+        record=record_of(one.source_id),
         company=present.company(company),
-        automation=shell.parts().acts.automation(one.automation),
+        by_hand=act_alarm.by_hand(one, step.verb if step else ""),
         error=error_registry.entry(one.error["code"]) if one.error else None,
         **_words(),
     )
@@ -179,13 +182,7 @@ def _page(one: Connection, automation: Automation, tried: list[switching.Trial] 
         talks = talk_words.with_replies(session, one.workspace_id, leaf.items)
         talked = conversations.count(session, one.workspace_id, one.id, automation.name)
     switch = known.get(automation.name) or Switch(one.id, automation.name, one.workspace_id)
-    looked, plans, lacks = None, list[SourceRecord](), tuple[str, ...]()
-    try:
-        source = shell.parts().acts.open_acts(one)
-        lacks = source.lacks(act_words.asked(automation))
-        plans = list(source.plans_sold_once()) if automation.chooses_plans else []
-    except ConnectorError as error:
-        looked = error_registry.entry(error.code)
+    plans, lacks, refused = _seen(one, automation)
     ticked = frozenset(request.args.getlist("plan")) or frozenset(switch.plans)
     return render_template(
         "pages/automation.html",
@@ -193,7 +190,7 @@ def _page(one: Connection, automation: Automation, tried: list[switching.Trial] 
         title=present.company(one),
         automation=automation,
         switch=switch,
-        trouble=looked,
+        trouble=refused,
         lacks=lacks,
         offered=_offered(plans, switch),
         ticked=ticked,
@@ -212,6 +209,28 @@ def _talks(session: Session, one: Connection, automation: Automation) -> Leaf[Co
     state = filters.word("state")
     wanted = ConversationFilter(one.id, automation.name, state if state in talk_words.STATES else None)
     return conversations.page(session, one.workspace_id, wanted, filters.place())
+
+
+class _Seen(NamedTuple):
+    """The plans that Whop shows, what the connection lacks (None: that could not be looked up), and what
+    stood in the way of either."""
+
+    plans: list[SourceRecord]
+    lacks: tuple[str, ...] | None
+    trouble: Any
+
+
+def _seen(one: Connection, automation: Automation) -> _Seen:
+    """Looked up each by itself: whoever may not read plans is to see which permission that is."""
+    plans, lacks, trouble = list[SourceRecord](), None, None
+    try:
+        source = shell.parts().acts.open_acts(one)
+        lacks = source.lacks(act_words.asked(automation))
+        plans = list(source.plans_sold_once()) if automation.chooses_plans else []
+    except ConnectorError as error:
+        # What is lacking is said by name, and tells more than that something was refused.
+        trouble = None if lacks else error_registry.entry(error.code)
+    return _Seen(plans, lacks, trouble)
 
 
 def _offered(plans: list[SourceRecord], switch: Switch) -> list[tuple[str, str]]:

@@ -15,12 +15,16 @@ from connector.core.automation import (
     Step,
     Switched,
     causes,
+    ends_of,
     first_due,
     is_meant,
+    paid_for,
+    record_of,
+    waiting_for_payment,
 )
 from connector.core.events import Told
 from connector.core.mapping import Filter
-from connector.core.purchases import Verdict, judge, newest, newest_pending
+from connector.core.purchases import Verdict, is_paid, judge, newest, newest_pending
 from connector.core.records import Ref, SourceRecord
 from connector.errors import RefusedError
 
@@ -225,3 +229,51 @@ def test_the_newest_of_a_membership_is_the_one_made_last() -> None:
     assert found is not None
     assert found["id"] == "b"
     assert newest([]) is None
+
+
+# --- what waits until it is paid
+
+
+def test_an_event_of_a_payment_wakes_what_waits_for_it_or_for_its_membership() -> None:
+    told = [
+        heard(membership_id="mem_1"),
+        heard(id_="pay_2"),
+        heard("payment.failed", id_="pay_3"),
+        Heard(1, Told("payment.succeeded", "x", "v1", None, None, None, None), AFTER),
+        Heard(
+            1, Told("payment.succeeded", "x", "v1", None, None, None, Ref("whop", "payment", "pay_4")), AFTER
+        ),
+    ]
+
+    assert paid_for(told) == {"pay_1", "mem_1", "pay_2", "pay_4"}
+
+
+def test_steps_that_wait_for_a_payment_are_known_by_automation_and_place() -> None:
+    steps = (Step("pause", "now"), Step("resume", "now", until_paid=True))
+
+    assert waiting_for_payment([an_automation(), an_automation(name="two", steps=steps)]) == [("two", 1)]
+
+
+@pytest.mark.parametrize(
+    ("payments", "paid"),
+    [
+        ([], False),
+        ([{"id": "pay_1", "status": "open", "paid_at": None}], False),
+        ([{"id": "pay_1", "status": "paid", "paid_at": BEFORE}], True),
+        ([{"id": "pay_2", "status": "paid", "paid_at": BEFORE}], False),
+        ([{"id": "pay_2", "status": "paid", "paid_at": AFTER}], True),
+        ([{"id": "pay_2", "status": "paid", "paid_at": None, "created_at": AFTER}], True),
+        ([{"id": "pay_2", "status": "paid"}], False),
+    ],
+)
+def test_what_failed_is_paid_by_itself_or_by_a_later_payment(
+    payments: list[dict[str, Any]], paid: bool
+) -> None:
+    assert is_paid(payments, "pay_1", NOON) is paid
+
+
+def test_an_act_about_a_period_names_its_membership_and_the_end() -> None:
+    about = f"mem_1@{AFTER}"
+
+    assert (record_of(about), ends_of(about)) == ("mem_1", AFTER)
+    assert (record_of("pay_1"), ends_of("pay_1")) == ("pay_1", None)

@@ -61,7 +61,7 @@ def test_steps_follow_each_other_with_waits_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (WHOLE + "wiat: 5 seconds\n", 'one.yaml:7:1: found "wiat", expected one of about, choose, do, on, retry, title, unless, version, wait, when in an automation, did you mean "wait"?'),
+        (WHOLE + "wiat: 5 seconds\n", 'one.yaml:7:1: found "wiat", expected one of about, before, choose, do, on, retry, title, unless, version, wait, when in an automation, did you mean "wait"?'),
         (WHOLE.replace("succeeded", "suceeded"), 'one.yaml:4:5: found "payment.suceeded", expected an event of whop about a payment or a membership, did you mean "payment.succeeded"?'),
         (WHOLE.replace("payment.succeeded", "[payment.succeeded, membership.activated]"), "one.yaml:4:25: found membership.activated beside payment.succeeded, expected events about a payment alone"),
         (WHOLE.replace("version: 1", "version: 2"), "one.yaml:1:10: found 2, expected 1"),
@@ -75,8 +75,14 @@ def test_steps_follow_each_other_with_waits_of_their_own() -> None:
         (WHOLE + "retry: {job: [1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day]}\n", "one.yaml:7:14: found 11 tries, expected at most 10"),
         (WHOLE + "retry: {cals: 1 second}\n", 'one.yaml:7:9: found "cals", expected one of calls, job in retry, did you mean "calls"?'),
         (WHOLE.replace("cancel: now", "cancel: later"), 'one.yaml:6:13: found "later", expected now'),
-        (WHOLE.replace("cancel: now", "cancle: now"), 'one.yaml:6:5: found "cancle", expected one of cancel, message, task, text, wait in a step, did you mean "cancel"?'),
-        (WHOLE.replace("  - cancel: now", "  - wait: 1 day"), "one.yaml:6:5: found a step that does nothing, expected one of cancel, message, task, with how"),
+        (WHOLE.replace("cancel: now", "cancle: now"), 'one.yaml:6:5: found "cancle", expected one of cancel, message, pause, resume, task, text, until, wait in a step, did you mean "cancel"?'),
+        (WHOLE.replace("  - cancel: now", "  - wait: 1 day"), "one.yaml:6:5: found a step that does nothing, expected one of cancel, message, pause, resume, task, with how"),
+        (WHOLE + "before: 3 days\n", "one.yaml:7:1: found before: beside an event, expected it beside on: renewal"),
+        (WHOLE.replace("payment.succeeded", "renewal"), "one.yaml:1:1: found an automation on renewal without before:, expected before:"),
+        (WHOLE.replace("payment.succeeded", "[membership.activated, renewal]"), "one.yaml:4:28: found renewal beside membership.activated, expected renewal alone, or events"),
+        (WHOLE + "    until: paid\n", "one.yaml:7:5: found until: here, expected it at a later step of what a payment sets off"),
+        (WHOLE.replace("payment.succeeded", "membership.activated") + "  - resume: now\n    until: paid\n", "one.yaml:8:5: found until: here, expected it at a later step of what a payment sets off"),
+        (WHOLE + "  - resume: now\n    until: payed\n", 'one.yaml:8:12: found "payed", expected paid, did you mean "paid"?'),
         (f"{HEAD}on: payment.succeeded\ndo: []\n", "one.yaml:5:5: found an empty list, expected at least one step like cancel: now"),
         ("", "one.yaml:1:1: found an empty file, expected an automation"),
         ("- 1\n", "one.yaml:1:1: found a list, expected an automation: a table of keys"),
@@ -85,6 +91,24 @@ def test_steps_follow_each_other_with_waits_of_their_own() -> None:
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place(text: str, message: str) -> None:
     assert message in told(text)
+
+
+def test_a_failed_payment_pauses_and_a_paid_one_resumes() -> None:
+    (one,) = [each for each in acting.automations("") if each.name == "failed_payment"]
+
+    assert one.on == {"payment.failed"}
+    assert one.steps == (Step("pause", "now"), Step("resume", "now", until_paid=True))
+    assert [passes({"status": status}, one.when[0]) for status in ("open", "paid", "void")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_renewal_is_reminded_of_some_days_before() -> None:
+    (one,) = [each for each in acting.automations("") if each.name == "renewal_reminder"]
+
+    assert (one.on, one.fact, one.before) == ({"renewal"}, "membership", timedelta(days=3))
 
 
 def message(text: str) -> str:

@@ -454,6 +454,10 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
         s, w, "opportunity", ["crm-deal-of-a"]
     ),
     "acts.claim": lambda s, w, _: acts.claim(s, the_act(s, w, 1), owner="x", now=NOW, until=NOW + MINUTE),
+    "acts.put_off": lambda s, w, _: acts.put_off(s, the_act(s, w, 2), {}, NOW, owner="worker-1"),
+    "acts.wake": lambda s, w, a: acts.wake(
+        s, w, a.home.connection_id, [("of-a", 0)], ["waits-of-a"], NOW - MINUTE
+    ),
     "acts.renew": lambda s, w, _: acts.renew(s, the_act(s, w, 2), owner="worker-1", until=NOW),
     "acts.keep": lambda s, w, _: acts.keep(s, the_act(s, w, 2), {"outcome": "x"}, owner="worker-1"),
     "acts.again": lambda s, w, _: acts.again(s, w, 3, now=NOW, journal=[]),
@@ -499,6 +503,16 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "questions.waiting": lambda s, w, _: questions.waiting(s, w, "asking-connection"),
     "logbook.titles": lambda s, w, _: logbook.titles(s, w, [REF.id]),
     "endings.keep": lambda s, w, a: endings.keep(s, members_of(w, a), {"mem-of-a": None}),
+    "endings.coming": lambda s, w, a: endings.coming(
+        s,
+        w,
+        a.home.connection_id,
+        "member",
+        "of-a",
+        after=NOW - 9_000 * MINUTE,
+        until=NOW + 9_000_000 * MINUTE,
+        limit=9,
+    ),
     "endings.take": lambda s, w, a: endings.take(
         s, w, a.home.connection_id, [("member", "mem-of-a", 0)], {0: NOW}
     ),
@@ -610,6 +624,7 @@ EXEMPT = {
     "registrations.due": "passes on the ids of connections whose webhook is to be looked after",
     "crm_requests.due": "passes on where it is time to look, over all workspaces",
     "acts.add": "only adds; the new rows name their workspace",
+    "automations.on": "passes on where an automation is on, over all workspaces, to whoever sets it off",
     "acts.due": "passes on what is to be done, over all workspaces, to whoever does it",
     "conversations.begin": "only adds; the new row names its workspace",
     "conversations.add": "only adds; the replies carry the workspace of the conversation that is given",

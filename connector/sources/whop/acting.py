@@ -40,6 +40,8 @@ WRITE: Final = Permission("support_chat:message:create", "Write in support chats
 LOOK: Final = Permission("support_chat:read", "Read support chats, so that nothing is written twice")
 PERMISSIONS: Final[Mapping[Verb, tuple[Permission, ...]]] = {
     "cancel": (CANCEL,),
+    "pause": (MANAGE,),
+    "resume": (MANAGE,),
     "message": (CHAT, WRITE, LOOK),
     "task": (),
 }
