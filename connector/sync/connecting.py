@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -79,11 +79,18 @@ class Choice:
     companies: tuple[Company, ...]
 
 
-def begin(desk: Desk, workspace_id: str, visitor: Visitor, *, connection_id: str | None = None) -> str:
+def begin(
+    desk: Desk,
+    workspace_id: str,
+    visitor: Visitor,
+    *,
+    connection_id: str | None = None,
+    more: Sequence[str] = (),
+) -> str:
     """Remember who asks; the address to send the browser to.
 
-    With ``connection_id`` it is that company's access which is granted anew. Raises RefusedError when the
-    workspace has no such connection.
+    With ``connection_id`` it is that company's access which is granted anew. ``more`` is asked for beside
+    what the mappings need. Raises RefusedError when the workspace has no such connection.
     """
     state, verifier, nonce = (secrets.token_urlsafe(size) for size in (32, 64, 24))
     company_id = _company_of(desk, workspace_id, connection_id)
@@ -104,8 +111,9 @@ def begin(desk: Desk, workspace_id: str, visitor: Visitor, *, connection_id: str
     tidy(desk)
     with desk.database.transaction() as session:
         pending.add(session, row)
+    asked = tuple(dict.fromkeys((*desk.asked(workspace_id), *more)))
     return desk.client.authorize_url(
-        desk.asked(workspace_id), state=state, verifier=verifier, nonce=nonce, company_id=company_id
+        asked, state=state, verifier=verifier, nonce=nonce, company_id=company_id
     )
 
 

@@ -65,7 +65,9 @@ def switch_on(
         raise RefusedError(
             f"Whop does not let this connection do that: it lacks {', '.join(lacks)}.",
             code="act_scope",
-            remedy=f"Give the key the permission {lacks[0]} in the Whop dashboard, then switch it on.",
+            remedy="Connect the company again from the page of the automation, and approve what it asks for."
+            if connection.auth == "oauth"
+            else f"Give the key {', '.join(lacks)} in the Whop dashboard, then switch it on.",
         )
     chosen = plans if automation.chooses_plans else {}
     with desk.database.transaction() as session:

@@ -6,6 +6,7 @@ its own for this. That cookie outlasts a sign-in, so a session that ended on the
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import flask
@@ -22,7 +23,7 @@ from connector.store.pending import Visitor
 from connector.sync import connecting, keys, mirror
 from connector.sync.connecting import Choice, Connected
 from connector.sync.onboarding import NewConnection
-from connector.web import access, browser_mark, limits, present, safety, shell
+from connector.web import access, act_scopes, browser_mark, limits, present, safety, shell
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +53,10 @@ def start() -> ResponseReturnValue:
     """What Whop will be asked for and why, and the button that leads there."""
     again = _wanted_again()
     needed = scopes.needed(shell.mappings())
-    known = {"scopes": needed, "again": again, "uses": _uses(needed)}
+    has = {one.name for one in needed}
+    acting = [one for one in act_scopes.wanted(again, _automation()) if one.name not in has]
+    known: dict[str, Any] = {"scopes": needed, "again": again, "uses": _uses(needed)}
+    known |= {"acting": acting, "automation": _automation()}
     if not shell.parts().settings.whop_client_id:
         return render_template("whop/unavailable.html", **known)
     page = render_template("whop/start.html", **known)
@@ -68,7 +72,9 @@ def begin() -> ResponseReturnValue:
     again, browser = _wanted_again(), browser_mark.of_request(_COOKIE)
     visitor = Visitor(g.person.id, pending.digest(browser))
     desk, workspace_id = shell.parts().desk, shell.workspace_id()
-    url = connecting.begin(desk, workspace_id, visitor, connection_id=again.id if again else None)
+    more = [one.name for one in act_scopes.wanted(again, _automation())]
+    id_ = again.id if again else None
+    url = connecting.begin(desk, workspace_id, visitor, connection_id=id_, more=more)
     return browser_mark.keep(flask.redirect(url, 303), _COOKIE, browser)
 
 
@@ -166,6 +172,11 @@ def _on(done: Connected) -> ResponseReturnValue:
     mirror.ring(shell.parts().tools, run)
     shell.tell(f"{company} is connected again", "This sync catches up with what changed meanwhile.")
     return flask.redirect(url_for("runs.show", run_id=run.id), 303)
+
+
+def _automation() -> str:
+    """The automation for which somebody connects again."""
+    return str(request.values.get("automation", ""))[:60]
 
 
 def _wanted_again() -> Connection | None:

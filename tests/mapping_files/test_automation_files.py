@@ -76,7 +76,7 @@ def test_steps_follow_each_other_with_waits_of_their_own() -> None:
         (WHOLE + "retry: {cals: 1 second}\n", 'one.yaml:7:9: found "cals", expected one of calls, job in retry, did you mean "calls"?'),
         (WHOLE.replace("cancel: now", "cancel: later"), 'one.yaml:6:13: found "later", expected now'),
         (WHOLE.replace("cancel: now", "cancle: now"), 'one.yaml:6:5: found "cancle", expected one of cancel, message, pause, resume, task, text, until, wait in a step, did you mean "cancel"?'),
-        (WHOLE.replace("  - cancel: now", "  - wait: 1 day"), "one.yaml:6:5: found a step that does nothing, expected one of cancel, message, pause, resume, task, with how"),
+        (WHOLE.replace("  - cancel: now", "  - wait: 1 day"), "one.yaml:6:5: found a step that does nothing, expected one of cancel, pause, resume, message, task, with how"),
         (WHOLE + "before: 3 days\n", "one.yaml:7:1: found before: beside an event, expected it beside on: renewal"),
         (WHOLE.replace("payment.succeeded", "renewal"), "one.yaml:1:1: found an automation on renewal without before:, expected before:"),
         (WHOLE.replace("payment.succeeded", "[membership.activated, renewal]"), "one.yaml:4:28: found renewal beside membership.activated, expected renewal alone, or events"),

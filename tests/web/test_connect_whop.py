@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from connector.errors import SchemaError
 from connector.sandbox.twenty import api_keys
-from connector.store import audit, connections, workspaces
+from connector.store import audit, automations, connections, workspaces
 from connector.sync import modelling
 from connector.web import whop
 from tests.store.racing import race
@@ -484,3 +484,72 @@ def test_every_page_is_closed_to_frames_and_caches(browser: Browser) -> None:
 def test_the_errors_of_preparing_have_their_status() -> None:
     assert whop.status_of(SchemaError("x")) == 409
     assert timedelta(minutes=15) == whop.pending.LIFE
+
+
+# --- for automations
+
+
+def test_an_automation_that_is_wanted_is_asked_for_in_plain_words_and_nothing_more(
+    site: Site, browser: Browser
+) -> None:
+    browser.connect()
+    (made,) = site.connections()
+    page = browser.get(f"/connect/whop?connection={made.id}&automation=failed_payment").text
+    asked = query(browser.leave(connection=made.id, automation="failed_payment"))["scope"].split()
+
+    assert "Pause, resume and keep memberships" in page
+    assert "for Failed payment" in page
+    assert "never to change anything" not in page
+    assert "member:manage" in asked
+    assert "membership:cancel" not in asked
+    assert len(asked) == len(set(asked))
+
+
+def test_what_an_automation_that_is_on_needs_is_asked_for_whenever_its_company_is_connected_again(
+    site: Site, browser: Browser
+) -> None:
+    browser.connect()
+    (made,) = site.connections()
+    assert "member:manage" not in query(browser.leave(connection=made.id))["scope"]
+    with site.parts.database.transaction() as session:
+        automations.switch(
+            session, made.workspace_id, made.id, "failed_payment", since=made.created_at, plans={}
+        )
+
+    assert "member:manage" in query(browser.leave(connection=made.id))["scope"].split()
+
+
+def test_after_asking_again_the_connection_may_do_it(site: Site, browser: Browser) -> None:
+    browser.connect()
+    (made,) = site.connections()
+    assert site.parts.openers.acts(made).lacks(["member:manage"]) == ("member:manage",)
+    browser.get(browser.approve(connection=made.id, automation="failed_payment"))
+
+    (made,) = site.connections()
+    assert site.parts.openers.acts(made).lacks(["member:manage"]) == ()
+
+
+def test_the_page_of_an_automation_says_what_is_missing_and_leads_to_whop(
+    site: Site, browser: Browser
+) -> None:
+    """Plans may not be read either: that is no reason not to say which permissions are granted."""
+    browser.connect()
+    (made,) = site.connections()
+    page = browser.get(f"/connections/{made.id}/automations/one_time_purchases").text
+
+    assert "It lacks membership:cancel, plan:basic:read." in page
+    assert f"/connect/whop?connection={made.id}&amp;automation=one_time_purchases" in page
+    assert "Ask Whop again" in page
+    assert "Missing" in page
+    assert "Not looked at" not in page
+
+
+def test_permissions_are_listed_as_people_write(site: Site, browser: Browser) -> None:
+    browser.connect()
+    text = " ".join(re.sub(r"<[^>]+>", "", browser.get("/automations").text).split())
+
+    assert "Needs the permission member:manage (pause, resume and keep memberships)." in text
+    assert (
+        "Needs the permissions support_chat:create (open support chats), support_chat:message:create (write "
+        "in support chats) and support_chat:read (read support chats, so that nothing is written twice)."
+    ) in unescape(text)

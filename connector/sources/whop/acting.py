@@ -187,5 +187,6 @@ def _not_allowed(error: ReconnectError, needed: Permission) -> ReconnectError | 
     return RefusedError(
         f"Whop does not let this connection do that: it lacks the permission {needed.name}.",
         code="act_scope",
-        remedy=f"Give the key the permission {needed.name} in the Whop dashboard, then try it again.",
+        remedy=f"Give the key the permission {needed.name} in the Whop dashboard, or, where the company was "
+        "connected by approval, connect it again from the page of the automation; then try it again.",
     )

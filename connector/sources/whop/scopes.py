@@ -120,6 +120,11 @@ def summed(mappings: Iterable[core.Mapping]) -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if kind in wanted)
 
 
+def title_of(name: str) -> str:
+    """A permission to read, in plain words."""
+    return _WORDS[name][0]
+
+
 def asked(scopes: Iterable[Scope]) -> tuple[str, ...]:
     """What goes into the request for these."""
     return (*IDENTITY, *(scope.name for scope in scopes))
