@@ -28,23 +28,26 @@ def mappings_group() -> None:
     """The files that say what becomes what."""
 
 
-def _loaded() -> MappingSet:
-    """The files that MAPPINGS_DIR names, else the shipped ones."""
+def _loaded(tried: Sequence[Path] = ()) -> MappingSet:
+    """The files that MAPPINGS_DIR names, else the shipped ones; with those that are ``tried``."""
     environ = config.environment(os.environ, Path(".env"))
     recipes = [one.strip() for one in environ.get("MAPPING_RECIPES", "").split(",") if one.strip()]
-    return files.mappings(environ.get("MAPPINGS_DIR", ""), recipes)
+    return files.mappings(environ.get("MAPPINGS_DIR", ""), recipes, tried)
 
 
 @base.command("check")
-def check(*, as_json: bool) -> None:
+@click.argument("path", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check(path: tuple[Path, ...], *, as_json: bool) -> None:
     """Check every mapping file (of MAPPINGS_DIR, else the shipped ones) and run the tests in them.
+
+    PATH is a file of yours that is checked with the others, in the place of one of the same name.
 
     Exits 3 naming file, line and nearest name of every mistake, 1 when a test in a file fails. ADVICE is
     about what is allowed and may not have been meant; it changes nothing.
 
     Example: flask mappings check
     """
-    loaded = _loaded()
+    loaded = _loaded(path)
     results = [result for one in loaded for result in run_tests(one)]
     rows = [(one.file, one.kind, one.object.name, len(one.fields) + len(one.links)) for one in loaded]
     document = {
@@ -73,13 +76,16 @@ def _passed(results: Sequence[TestResult]) -> str:
 def test_command(file: tuple[str, ...], *, as_json: bool) -> None:
     """Run the tests that the mapping files carry, all of them or those of FILE; what differs is shown.
 
+    FILE is the name of one of them, or the path of one of yours.
+
     Exits 1 when a test fails, 3 when the files cannot be loaded.
 
     Example: flask mappings test membership.yaml
     """
-    loaded = _loaded()
-    known = {mapping.file for mapping in loaded}
-    names = [one if one in known else f"{one}.yaml" for one in file]
+    tried = [path for one in file if (path := Path(one)).is_file()]
+    loaded = _loaded(tried)
+    known, own = {mapping.file for mapping in loaded}, {str(path): path.name for path in tried}
+    names = [own.get(one) or (one if one in known else f"{one}.yaml") for one in file]
     for one in names:
         if one not in known:
             raise click.UsageError(f"no mapping file is called {one}; there are {', '.join(sorted(known))}.")

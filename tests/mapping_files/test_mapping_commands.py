@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,43 @@ def test_advice_is_shown_and_fails_nothing(tmp_path):
 
     assert told.exit_code == 0
     assert "ADVICE m.yaml:6:34: found choices without past_due, " in told.output
+
+
+def test_a_file_of_ones_own_is_checked_and_tested_with_the_others(tmp_path):
+    mine = tmp_path / "membership.yaml"
+    mine.write_text(FILE, encoding="utf-8")
+
+    checked, tested = run("check", str(mine)), run("test", str(mine))
+
+    assert "FAILED membership.yaml:9: a stage" in checked.output
+    assert any(line.split()[:1] == ["member.yaml"] for line in checked.output.splitlines())
+    assert tested.output.splitlines()[-1] == "1 of 3 tests in the files passed."
+    mine.write_text(FILE.replace("product.title", "product.titel"), encoding="utf-8")
+    wrong = run("check", str(mine))
+    assert wrong.exit_code == 3
+    assert "membership.yaml:5:16: found " in wrong.output
+
+
+def test_what_the_page_shows_of_checking_and_testing_is_what_is_shown(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "mapping.md").read_text(encoding="utf-8")
+    mistake, differs = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    shipped = (Path(__file__).parents[2] / "mappings" / "membership.yaml").read_text(encoding="utf-8")
+    (sample,) = (one for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "drafts are left" in one)
+    mine = tmp_path / "membership.yaml"
+
+    mine.write_text(shipped.replace("product_id], using: trim", "prodct_id], using: trim"), encoding="utf-8")
+    assert mistake in run("check", str(mine)).output
+
+    mine.write_text(sample.replace("stage: Customer}", "stage: Meeting}"), encoding="utf-8")
+    assert run("test", MAPPINGS_DIR=str(tmp_path)).output == differs
+
+
+def test_every_command_that_the_page_names_is_one():
+    page = (Path(__file__).parents[2] / "docs" / "mapping.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`flask mappings\s([a-z]+)", page))
+
+    assert named >= {"check", "test", "preview", "apply", "use", "recipes", "revert", "show", "schema"}
+    assert named <= set(mappings_group.commands)
 
 
 def test_recipes_of_the_operator_hold_beside_the_files():

@@ -291,6 +291,14 @@ def test_every_record_is_looked_at_in_the_background(scene: Scene, browser: Brow
         ),
         (b"x" * 300_000, "KB"),
         (b"\x00", "mistake"),
+        (b"version: 1\nversion: 1\n", 'found "version" twice, expected it once (first on line 1)'),
+        (b"version: 1\n\tsource: {kind: membership}\n", "found a tab, expected spaces"),
+        (b"[" * 100_000, "found more than 12 levels inside each other"),
+        (
+            b"version: 1\nsource: {kind: membership}\ntarget: {object: opportunity}\n"
+            b"fields: {name: {from: id}}\nlinks: {whopSelf: {kind: membership, id: id, label: Self}}\n",
+            "links in a circle (membership → membership)",
+        ),
     ],
 )
 def test_a_file_that_is_none_is_refused_by_its_line(

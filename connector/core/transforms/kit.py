@@ -76,7 +76,7 @@ def as_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    if isinstance(value, float) and math.isfinite(value):
+    if isinstance(value, float) and is_finite(value):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, list | tuple) and not any(isinstance(item, list | tuple) for item in value):
         return ", ".join(as_text(item) for item in value if item is not None)
@@ -123,8 +123,13 @@ def some_text(expected: str, *, most: int = 200) -> Argument:
     return Argument(expected, read, {"type": "string", "minLength": 1, "maxLength": most})
 
 
+def is_finite(value: float) -> bool:
+    """Whether it is a number at all; whole ones are, however long."""
+    return isinstance(value, int) or math.isfinite(value)
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value)
 
 
 _SHAPES: Final[Mapping[str, Callable[[Any], bool]]] = {

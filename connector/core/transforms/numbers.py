@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -17,6 +16,7 @@ from connector.core.transforms.kit import (
     Transform,
     as_text,
     exact,
+    is_finite,
     plain_number,
     whole,
 )
@@ -33,7 +33,7 @@ _AN_AMOUNT: Final = "an amount like 49.00"
 
 def _number(value: Any, _: Any) -> int | float | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value):
+        if not is_finite(value):
             raise ValueProblem("a number", value)
         return value
     found = exact(value, _A_NUMBER)
@@ -83,6 +83,8 @@ def _money(value: Any, _: Any) -> dict[str, Any] | None:
         raise ValueProblem("an amount of money with its currency", value)
     amount, currency = value.get("amount"), value.get("currency")
     if amount is None:
+        if "amount" not in value:  # something else than money: taken for none, it would empty the field
+            raise ValueProblem("an amount of money with its currency", dict(value))
         return None
     if not _is_code(currency):
         raise ValueProblem("a currency of three letters, like usd", currency)
@@ -213,6 +215,7 @@ FUNCTIONS: Final[Mapping[str, Transform]] = {
         ),
         (
             Example({"amount": "49.00"}, None),
+            Example({"total": "49.00"}, None),
             Example({"amount": "0.0000001", "currency": "usd"}, None),
             Example({"amount": "forty", "currency": "usd"}, None),
         ),

@@ -53,7 +53,9 @@ def _storable(value: str) -> str:
 
 
 def number(value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueProblem("a number", value)
+    if isinstance(value, float) and not math.isfinite(value):  # a long whole number it could not even take
         raise ValueProblem("a number", value)
     if abs(value) > EXACT:
         raise ValueProblem(f"a number up to {EXACT}", value)
@@ -86,6 +88,8 @@ def currency(value: Any) -> dict[str, Any] | None:
         raise ValueProblem("an amount with its currency", value)
     micros, code = value.get("amountMicros"), value.get("currencyCode")
     if micros is None:
+        if value and "amountMicros" not in value:
+            raise ValueProblem("an amount with its currency", dict(value))
         return None
     if isinstance(micros, bool) or not isinstance(micros, int) or abs(micros) > EXACT:
         raise ValueProblem(f"amountMicros, a whole number up to {EXACT}", micros)
