@@ -13,7 +13,7 @@ from connector.core.outcomes import Counts, Outcome
 from connector.core.records import UNKNOWN, BadRecord, Page, SourceRecord
 from connector.store import connections, removals, runs, workspaces
 from connector.store.connections import Connection
-from connector.sync import mirror, modelling, previewing
+from connector.sync import mirror, modelling, previewing, selling
 from connector.sync.drifting import DOUBT
 from connector.sync.mappings import Mapped
 from connector.sync.scope import Scope
@@ -120,6 +120,7 @@ def one(tools: Tools, connection: Connection, mapped: Mapped, kind: str, id_: st
     else:
         page = next(iter(scope.reader.pages(kind, None)), Page((), None, last=True))
         page = Page(page.items[:1], None, last=True)
+    (page,) = selling.with_sums(scope, mapping, [page])
     item = page.items[0] if page.items else None
     if isinstance(item, BadRecord):
         raise item.error

@@ -69,7 +69,7 @@ class Step(NamedTuple):
     """
 
     field: str
-    source: str
+    source: Value
     before: Value
     after: Value
     state: str
@@ -163,7 +163,7 @@ def _read(rule: FieldRule | LinkRule, record: SourceRecord) -> Any:
 def _step(
     rule: FieldRule | LinkRule,
     name: str,
-    source: str,
+    source: Value,
     value: Any,
     outcome: Outcome | None,
     labels: Any,
@@ -183,17 +183,17 @@ def _step(
     return Step(name, source, Value(""), present.value(value, labels), state, rule.line)
 
 
-def _source(rule: FieldRule | LinkRule, record: SourceRecord) -> str:
+def _source(rule: FieldRule | LinkRule, record: SourceRecord) -> Value:
     """What Whop says in the places that the rule reads: the first that is not empty."""
     for path in re.findall(r"[a-z_][a-z0-9_.]*", rule.source):
         value: Any = record.fields
         for part in path.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         if isinstance(value, dict) and {"amount", "currency"} <= value.keys():
-            return f"{value['amount']} {value['currency']}"
+            return Value(f"{value['amount']} {value['currency']}")
         if value is not None:
-            return present.value(value).text
-    return ""
+            return present.value(value)
+    return Value("")
 
 
 def diff(before: str, after: str) -> list[tuple[str, str]]:

@@ -69,7 +69,6 @@ def show(kind: str, source_id: str) -> str:
         seen=seen,
         shown=_SHOWN,
         own=_OWN,
-        value=present.value,
         words=shell.vocabulary(),
         outcomes=present.OUTCOME,
         name_of=present.name_of,

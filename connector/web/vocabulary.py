@@ -85,7 +85,11 @@ class Vocabulary:
 
     def told(self, object_: str, name: str, raw: Any) -> str:
         """A field's value in words; a select's by its label."""
-        return value(raw, self._options.get((object_, name))).text
+        return self.value(object_, name, raw).text
+
+    def value(self, object_: str, name: str, raw: Any) -> Value:
+        """The same, to be shown: cut where it is long, and a moment where it is one."""
+        return value(raw, self._options.get((object_, name)))
 
     def changes(self, entry: LogEntry) -> list[Change]:
         """Field by field what a record was and is, in the order of writing."""

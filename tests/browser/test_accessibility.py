@@ -12,9 +12,11 @@ from installation import Installation
 from looks import looks_well
 from person import Person
 from playwright.sync_api import Browser
+from sqlalchemy import select
 from test_syncs import REFUSAL
 
 from connector.store.connections import Connection
+from connector.store.models import sale
 from connector.sync import undo
 
 UNCONNECTED = {"overview-empty": "/", "connections-empty": "/connections", "runs-empty": "/runs"}
@@ -51,6 +53,8 @@ PAGES = {
     "run-waiting-removals": "/runs/{removing}",
     "run-waiting-changes": "/runs/{changing}",
     "record": "/records/member/{member}",
+    "record-paid": "/records/membership/{paid}",
+    "mapping-set": "/mappings/set/{files}",
     "undo-preview": "/runs/{preview}",
     "undone": "/runs/{undone}",
     "held": "/held",
@@ -98,6 +102,8 @@ def furnished(installation: Installation) -> Iterator[Mapping[str, str]]:
             "preview": preview,
             "undone": undone,
             "member": member,
+            "paid": paid_for(installation),
+            "files": run.mapping_version or "",
             "connection": connection.id,
             "run": run.id,
             "review": str(installation.reviews()[0].id),
@@ -107,6 +113,13 @@ def furnished(installation: Installation) -> Iterator[Mapping[str, str]]:
             "removing": removing.id,
             "changing": changing.id,
         }
+
+
+def paid_for(installation: Installation) -> str:
+    """A membership with a payment that was refunded in part, or any that was paid for."""
+    query = select(sale.c.membership_id).where(sale.c.kind == "payment", sale.c.membership_id.is_not(None))
+    with installation.parts.database.reading() as session:
+        return str(session.execute(query.order_by(sale.c.refunded.desc())).scalars().first())
 
 
 def an_undo(installation: Installation, connection: Connection) -> tuple[str, str, str]:

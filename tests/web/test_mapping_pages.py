@@ -136,6 +136,7 @@ def test_a_file_is_shown_in_words_with_its_tests_and_a_real_record(scene: Scene,
         "same",
     ):
         assert words in text
+    assert "not told" not in text, "payments are added up here as in a sync"
 
 
 def test_the_newest_record_stands_beside_the_text_and_an_unknown_one_is_told(

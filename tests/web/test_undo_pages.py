@@ -81,6 +81,16 @@ def test_a_sync_that_changed_nothing_offers_no_undo(at_desk: Desk) -> None:
     assert "/undo/preview" not in at_desk.page(f"/runs/{run.id}")
 
 
+def test_an_undo_of_nothing_leads_to_no_empty_list(at_desk: Desk) -> None:
+    of = at_desk.run([a_person()])
+    seen = at_desk.run([], type="preview", checkpoint={"of": of.number, "of_id": of.id, "removed": 0})
+
+    page = at_desk.page(f"/runs/{seen.id}")
+
+    assert "No records would be put back" in page
+    assert "reason=taken_back" not in page
+
+
 def test_a_preview_says_what_would_happen_and_begins_it(at_desk: Desk) -> None:
     seen = shown(at_desk, at_desk.run([a_person()]))
     at = f"/runs/{seen.id}"

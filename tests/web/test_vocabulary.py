@@ -25,3 +25,7 @@ WORDS = Vocabulary(mappings(""))
 )
 def test_fields_are_named_as_twenty_shows_them(told: str, shown: str) -> None:
     assert WORDS.in_words("opportunity", told) == shown
+
+
+def test_a_value_of_a_list_is_shown_by_its_label() -> None:
+    assert WORDS.value("opportunity", "whopMembershipStatus", "PAYMENT_FAILED").text == "Payment Failed"
