@@ -50,6 +50,8 @@ class _Smtp(socketserver.StreamRequestHandler):
             elif word == "DATA":
                 self._say("354 go on")
                 catcher.take(self._data())
+                if catcher.silent:
+                    return
                 self._say("250 kept")
             else:
                 self._say("250 fine")
@@ -83,7 +85,8 @@ class _Smtp(socketserver.StreamRequestHandler):
 
 
 class MailCatcher(socketserver.ThreadingTCPServer):
-    """With ``tls`` it offers STARTTLS; with ``account`` it asks for this name and password, encrypted."""
+    """``silent``: it takes an e-mail and breaks off without an answer. With ``tls`` it offers STARTTLS;
+    with ``account`` it asks for this name and password, encrypted."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -92,6 +95,7 @@ class MailCatcher(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Smtp)
         self.caught: list[EmailMessage] = []
         self.refuses = False
+        self.silent = False
         self.tls: ssl.SSLContext | None = None
         self.account: tuple[str, str] | None = None
 

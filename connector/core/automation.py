@@ -18,15 +18,16 @@ from connector.core.notes import Words
 from connector.core.records import UNKNOWN
 
 Fields = Mapping[str, Any]
-Verb = Literal["cancel", "pause", "resume", "message", "task"]
+Verb = Literal["cancel", "pause", "resume", "message", "email", "task"]
 VERBS: Final[Mapping[Verb, tuple[str, ...]]] = {
     "cancel": ("now",),
     "pause": ("now",),
     "resume": ("now",),
     "message": (),
+    "email": (),
     "task": (),
 }
-"""What a step may do, and how; a message and a task have their text."""
+"""What a step may do, and how; what is written has its text."""
 
 RENEWAL: Final = "renewal"
 """What no event tells: the clock does, some time before a membership's period ends."""
@@ -40,7 +41,7 @@ PLAN: Final = "plan_id"
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that is done, ``wait`` after what came before it. ``how`` is as the file has it, ``says``
-    what a message, or a task as its title, says of a membership; ``body`` is what else a task says.
+    what a message, or an e-mail or task as its title, says of a membership; ``body`` is what else these say.
     ``until_paid``: it waits until what failed is paid, and is carried out even if the automation was switched
     off meanwhile, because it brings to an end what a step before it began."""
 

@@ -25,13 +25,14 @@ Piece = str | tuple[Read, str]
 """Fixed text, or what reads a value and the value's type."""
 
 
-def words(pieces: Sequence[Piece], *, plain: bool = False) -> Words:
-    """Text made of fixed pieces and of values with their types; ``plain``: not markdown but a title."""
+def words(pieces: Sequence[Piece], *, plain: bool = False, endless: bool = False) -> Words:
+    """Text made of fixed pieces and of values with their types; ``plain``: not markdown but a title, or with
+    ``endless`` a text that is shown as it is."""
 
     def made(fields: Fields) -> str:
         return "".join(_piece(piece, fields, plain) for piece in pieces)
 
-    return (lambda fields: made(fields)[:_MOST_TITLE]) if plain else made
+    return (lambda fields: made(fields)[:_MOST_TITLE]) if plain and not endless else made
 
 
 def _piece(piece: Piece, fields: Fields, plain: bool) -> str:

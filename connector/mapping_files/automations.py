@@ -190,7 +190,7 @@ def _step(part: Part, world: World) -> Step | None:
         return None
     verb = verbs[0]
     text, node = part.text(verb), part.node(verb)
-    if verb in ("message", "task"):
+    if not VERBS[verb]:
         return _said(part, verb, world)
     if text is not None and node is not None and text not in VERBS[verb]:
         part.problems.unknown(node, text, listed(VERBS[verb]), VERBS[verb])
@@ -198,12 +198,15 @@ def _step(part: Part, world: World) -> Step | None:
 
 
 def _said(part: Part, verb: Verb, world: World) -> Step | None:
-    """A step that has words: its own, and for a task some more."""
-    node, more = part.node(verb), part.node("text")
-    says = message_of(node, world) if node is not None else None
-    body = message_of(more, world) if more is not None else words([])
-    if more is not None and verb != "task":
+    """A step that has words: its own, and for an e-mail (which is not markdown) or a task some more."""
+    node, more, plain = part.node(verb), part.node("text"), verb == "email"
+    says = message_of(node, world, plain=plain) if node is not None else None
+    body = message_of(more, world, plain=plain, endless=plain) if more is not None else words([])
+    if more is not None and verb == "message":
         part.problems.add(part.spot("text"), "found text: beside a message, expected it beside a task")
+    if more is None and verb == "email":
+        missing(part.problems, part, "an e-mail", "text")
+        return None
     return Step(verb, part.text(verb) or "", says=says, body=body) if says and body else None
 
 

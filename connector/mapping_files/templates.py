@@ -22,8 +22,8 @@ _MEMBER: Final = "member."
 _LONGEST: Final = 4_000
 
 
-def message_of(node: Node, world: World) -> Words | None:
-    """The words of a message; None, reported, where they cannot be."""
+def message_of(node: Node, world: World, *, plain: bool = False, endless: bool = False) -> Words | None:
+    """The words of a message; None, reported, where they cannot be. ``plain``, ``endless``: see ``words``."""
     text, problems = text_of(node, world.problems, "the text of a message"), world.problems
     if text is None:
         return None
@@ -31,7 +31,7 @@ def message_of(node: Node, world: World) -> Words | None:
         expected = f'at most {_LONGEST} characters, with field names in braces like "{{product.title}}"'
         problems.unfit(node, shown(node), expected)
         return None
-    return words(list(_pieces(node, text, world)))
+    return words(list(_pieces(node, text, world)), plain=plain, endless=endless)
 
 
 def _pieces(node: Node, text: str, world: World) -> Iterator[Piece]:

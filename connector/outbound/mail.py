@@ -29,21 +29,24 @@ class Mailer:
     in_transaction: Callable[[], bool] = lambda: False
 
     def send(self, recipients: Sequence[str], subject: str, text: str) -> None:
-        """Hand one e-mail over. Raises TryLaterError (code ``smtp``); never in the server's own words, which
-        may repeat what was sent to it."""
+        """Hand one e-mail over. Raises TryLaterError: code ``smtp`` where it was not taken, and where nobody
+        knows ``smtp_unanswered``; never in the server's own words, which may repeat what was sent to it."""
         if self.in_transaction():
             raise RuntimeError("an e-mail was to be sent inside a transaction")
         message = EmailMessage()
         message["From"], message["To"] = self.sender, ", ".join(recipients)
         message["Subject"] = " ".join(subject.split())[:_LONGEST_SUBJECT]
         message.set_content(text)
+        handed = False
         try:
             with self._connected() as server:
                 if self.username:
                     server.login(self.username, self.password)
+                handed = True
                 server.send_message(message, self.sender, list(recipients))
         except (smtplib.SMTPException, OSError) as error:
-            raise TryLaterError(_told(error), code="smtp") from None
+            unknown = handed and not isinstance(error, _SAID_NO)
+            raise TryLaterError(_told(error), code="smtp_unanswered" if unknown else "smtp") from None
 
     def _connected(self) -> smtplib.SMTP:
         if self.security == "tls":
@@ -63,6 +66,9 @@ class Mailer:
             context.load_verify_locations(self.ca_file)
         return context
 
+
+_SAID_NO = (smtplib.SMTPRecipientsRefused, smtplib.SMTPResponseException, smtplib.SMTPNotSupportedError)
+"""The server's own answers: it has not taken the e-mail."""
 
 _IN_WORDS: Sequence[tuple[type[Exception], str]] = (
     (smtplib.SMTPAuthenticationError, "does not take the name or the password that it was given"),

@@ -21,6 +21,7 @@ from connector.sync.alerting import AlertDesk
 
 _BY_VERB: Final = {
     "message": "write to the buyer of",
+    "email": "send an e-mail to the buyer of",
     "task": "look after",
     "pause": "pause",
     "resume": "resume",
@@ -36,6 +37,7 @@ _STEPS: Final = {
         "Look into the support chat with its buyer: the message may be there.",
         "Write it there if it is not.",
     ),
+    "email": ("Ask its buyer whether the e-mail arrived.", "Send it yourself if it did not."),
     "task": ("Look whether something is to be done about it.", "Make the task in Twenty yourself."),
 }
 _DO: Final = {"Pause": "pause", "Resume": "resume", "Keep after all": "keep"}

@@ -26,7 +26,7 @@ from connector.ports.acts import SourceActs
 from connector.store import acts, automations, connections
 from connector.store.acts import Act
 from connector.store.automations import Switch
-from connector.sync import act_calls, crm_acts, messaging, pausing, purchases, tasking
+from connector.sync import act_calls, crm_acts, mailing, messaging, pausing, purchases, tasking
 from connector.sync.act_endings import ActDesk, Job, done, fail, left, skip
 from connector.sync.heartbeat import heartbeat
 from connector.sync.purchases import Matched
@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 _BY_VERB: Final = {
     "message": messaging.carry_out,
+    "email": mailing.carry_out,
     "task": tasking.carry_out,
     "pause": pausing.carry_out,
     "resume": pausing.carry_out,

@@ -198,7 +198,7 @@ def _put_off(desk: AlertDesk, one: Message, error: ConnectorError) -> None:
 
 def _words(error: ConnectorError) -> str:
     """Words of our own only: those of others may show the address, which is a secret."""
-    own = error.code in ("smtp", "alert_webhook", "no_alert_channel")
+    own = error.code in ("smtp", "smtp_unanswered", "alert_webhook", "no_alert_channel")
     return str(error) if own else f"It could not be reached ({error.code})."
 
 

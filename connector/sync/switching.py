@@ -19,7 +19,7 @@ from connector.store import acts, automations, endings
 from connector.store.acts import Act
 from connector.store.connections import Connection
 from connector.store.db import Session
-from connector.sync import messaging
+from connector.sync import mailing, messaging
 from connector.sync.act_endings import ActDesk
 
 _MOST_TRIED: Final = 50
@@ -60,6 +60,8 @@ def switch_on(
         raise RefusedError(
             "No plan is ticked.", code="no_plans", remedy="Tick the plans that the automation is for."
         )
+    if desk.alerts.mail is None and any(step.verb == "email" for step in automation.steps):
+        raise mailing.no_server()
     lacks = desk.open_acts(connection).lacks(needs)
     if lacks:
         raise RefusedError(

@@ -51,6 +51,8 @@ def _when(one: Automation, step: Step) -> str:
 def _does(step: Step) -> str:
     if step.verb == "task":
         return f"leave a task in Twenty: “{step.how}”"
+    if step.verb == "email":
+        return f"send its buyer an e-mail: “{step.how}”"
     if step.verb == "message":
         return f"write to the buyer in your support chat on Whop: “{step.how}”"
     return _CHANGES[step.verb]

@@ -75,8 +75,8 @@ def test_steps_follow_each_other_with_waits_of_their_own() -> None:
         (WHOLE + "retry: {job: [1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day]}\n", "one.yaml:7:14: found 11 tries, expected at most 10"),
         (WHOLE + "retry: {cals: 1 second}\n", 'one.yaml:7:9: found "cals", expected one of calls, job in retry, did you mean "calls"?'),
         (WHOLE.replace("cancel: now", "cancel: later"), 'one.yaml:6:13: found "later", expected now'),
-        (WHOLE.replace("cancel: now", "cancle: now"), 'one.yaml:6:5: found "cancle", expected one of cancel, message, pause, resume, task, text, until, wait in a step, did you mean "cancel"?'),
-        (WHOLE.replace("  - cancel: now", "  - wait: 1 day"), "one.yaml:6:5: found a step that does nothing, expected one of cancel, pause, resume, message, task, with how"),
+        (WHOLE.replace("cancel: now", "cancle: now"), 'one.yaml:6:5: found "cancle", expected one of cancel, email, message, pause, resume, task, text, until, wait in a step, did you mean "cancel"?'),
+        (WHOLE.replace("  - cancel: now", "  - wait: 1 day"), "one.yaml:6:5: found a step that does nothing, expected one of cancel, pause, resume, message, email, task, with how"),
         (WHOLE + "before: 3 days\n", "one.yaml:7:1: found before: beside an event, expected it beside on: renewal"),
         (WHOLE.replace("payment.succeeded", "renewal"), "one.yaml:1:1: found an automation on renewal without before:, expected before:"),
         (WHOLE.replace("payment.succeeded", "[membership.activated, renewal]"), "one.yaml:4:28: found renewal beside membership.activated, expected renewal alone, or events"),
@@ -181,3 +181,13 @@ def test_the_documentation_shows_the_shipped_file_itself() -> None:
     kept = (root / "automations" / "one_time_purchases.yaml").read_text()
 
     assert shown == "".join(line for line in kept.splitlines(keepends=True) if not line.startswith("#"))
+
+
+def test_an_email_is_plain_and_has_a_subject_and_a_text() -> None:
+    text = WHOLE.replace("cancel: now", 'email: "About {id}"\n    text: "Hello {member.display_name}"')
+    (step,) = loaded(text).steps
+    fields = {"id": "mem_*1*", "member": {"display_name": "[Ada](x)" + "y" * 300}}
+
+    assert (step.verb, step.says(fields)) == ("email", "About mem_*1*")
+    assert step.body(fields) == "Hello [Ada](x)" + "y" * 300
+    assert "an e-mail without text:" in told(WHOLE.replace("cancel: now", "email: Hi"))[0]

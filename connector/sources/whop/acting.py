@@ -38,11 +38,13 @@ MANAGE: Final = Permission("member:manage", "Pause, resume and keep memberships"
 CHAT: Final = Permission("support_chat:create", "Open support chats")
 WRITE: Final = Permission("support_chat:message:create", "Write in support chats")
 LOOK: Final = Permission("support_chat:read", "Read support chats, so that nothing is written twice")
+ADDRESS: Final = Permission("member:email:read", "Read e-mail addresses")
 PERMISSIONS: Final[Mapping[Verb, tuple[Permission, ...]]] = {
     "cancel": (CANCEL,),
     "pause": (MANAGE,),
     "resume": (MANAGE,),
     "message": (CHAT, WRITE, LOOK),
+    "email": (ADDRESS,),
     "task": (),
 }
 """What each step of an automation needs, beside what is read anyway."""
