@@ -55,8 +55,6 @@ from connector.vault import Vault
 _SLACK = timedelta(seconds=60)
 _BLOCK_RECORDS = 2_000  # what one look-up of the CRM covers: some 0.4 s there, and two seconds of work here
 
-_WHOP_BUDGET = Terms("Whop", code="source_rate", limits=budgeted.LIMITS, lanes=BRISK)
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -277,8 +275,11 @@ class Openers(CrmOpeners):
     def _budgeted(self, session: Session, connection: Connection, lane: Lane) -> Session:
         """Whop counts by credential and operation; a connection has one credential at a time."""
 
-        def budget_of(operation: str) -> Budget:
-            return self.budgets.tokens(f"whop:{connection.id}:{operation}", _WHOP_BUDGET, lane)
+        requests = self.settings.whop_requests_per_minute
+        terms = Terms("Whop", code="source_rate", limits=budgeted.limits(requests), lanes=BRISK)
+
+        def budget_of(operation: str) -> Budget:  # another limit begins anew: what is kept knows the old one
+            return self.budgets.tokens(f"whop:{requests}:{connection.id}:{operation}", terms, lane)
 
         return BudgetedSession(session, budget_of)
 

@@ -31,6 +31,8 @@ from connector.sync import modelling, onboarding
 
 T = TypeVar("T")
 
+_NO_LIMIT = "1000000"  # requests a minute
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -86,13 +88,14 @@ class Stage:
         migrate.upgrade(built.database)
         built.close()
         whop, twenty = size.whop_options, size.twenty_options
+        env = self.env if size.limits else {**self.env, "WHOP_REQUESTS_PER_MINUTE": _NO_LIMIT}
         children = [
             self.redis.child(),
             fleet.sandbox("whop", self.sockets["whop"], self.data / "whop", self.env, *whop),
             fleet.sandbox("twenty", self.sockets["twenty"], self.data / "twenty", self.env, *twenty),
-            fleet.web(self.sockets["web"], self.env, threads=8, workers=web),
-            *fleet.workers(self.env, workers),
-            fleet.scheduler(self.env),
+            fleet.web(self.sockets["web"], env, threads=8, workers=web),
+            *fleet.workers(env, workers),
+            fleet.scheduler(env),
         ]
         # In a folder where no .env of the caller's lies.
         return [replace(child, cwd=self.data) for child in children]

@@ -142,16 +142,10 @@ class Settings:
         secret=True,
     )
     whop_api_url: str = _setting(
-        WHOP,
-        kinds.WEB_ADDRESS,
-        "The address of Whop's API.",
-        default="https://api.whop.com/api/v1",
+        WHOP, kinds.WEB_ADDRESS, "The address of Whop's API.", default="https://api.whop.com/api/v1"
     )
     whop_oauth_url: str = _setting(
-        WHOP,
-        kinds.WEB_ADDRESS,
-        "The address of Whop's OAuth server.",
-        default="https://api.whop.com/oauth",
+        WHOP, kinds.WEB_ADDRESS, "The address of Whop's OAuth server.", default="https://api.whop.com/oauth"
     )
     whop_auth_url: str = _setting(
         WHOP,
@@ -176,6 +170,13 @@ class Settings:
     )
     whop_sync_batch_size: int = _setting(
         SYNC, kinds.whole(1, 100), "Records asked of Whop per page.", default="100"
+    )
+    whop_requests_per_minute: int = _setting(
+        SYNC,
+        kinds.whole(10, 1_000_000),
+        "Requests of one kind that a connection sends to Whop in a minute. Whop allows 600; take fewer where "
+        "other programs use the same API key, more where Whop granted more.",
+        default="600",
     )
     mappings_dir: str = _setting(
         SYNC,

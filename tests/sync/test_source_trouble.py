@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from flask import Response, request
-from scene import NOWHERE, PLURALS, Scene, Service, built, environment
+from scene import NOWHERE, PLURALS, Scene, Service, Waits, built, environment
 
 from connector.core.outcomes import Result, sum_of
 from connector.store import connections
@@ -223,3 +223,24 @@ def test_a_clock_that_is_off_by_an_hour_changes_nothing(scene: Scene, hours: int
     again = scene.sync()
     assert again.status == "success"
     assert sum_of(again.counts, Result.UPDATED) == 1
+
+
+# --- how many requests it may be asked
+
+
+@pytest.mark.parametrize(
+    ("setting", "seconds"), [("", 0), ("20", 24)], ids=["as Whop allows", "twenty a minute"]
+)
+def test_pages_are_asked_for_as_often_as_the_setting_says(
+    database_url: str, whop: Service, twenty: Service, setting: str, seconds: int
+) -> None:
+    """Without Redis a process takes half: of 18 pages of payments, the first ten at once, then one in six."""
+    waits = Waits()
+    env = environment(
+        database_url, whop.url, NOWHERE, WHOP_SYNC_BATCH_SIZE="5", WHOP_REQUESTS_PER_MINUTE=setting
+    )
+    with closing(built(env, waits)) as parts:
+        scene = Scene(whop, twenty, parts).connect()
+        pages = list(parts.tools.open_reader(scene.connection, "full").pages("payment", None))
+
+    assert (len(pages) > 10, waits.now >= seconds, bool(waits.now)) == (True, True, bool(seconds))

@@ -9,7 +9,12 @@ from connector.ports import Budget, Limit
 
 from .client import Answer, Params, Session
 
-LIMITS: Final = (Limit(600, 60.0),)
+_MINUTE: Final = 60.0
+
+
+def limits(requests: int) -> tuple[Limit, ...]:
+    """So many requests of one operation in a minute."""
+    return (Limit(requests, _MINUTE),)
 
 
 class BudgetedSession:
