@@ -95,6 +95,7 @@ def _lines(one: Outline, kind: str, object_: str, only: tuple[Filter, ...], worl
     links = one.root.part("links", "links")
     for name, spot, node in links.entries() if links else ():
         lines.add_link(name, spot, node)
+    choices.advise_unused()
     return lines
 
 
@@ -113,7 +114,7 @@ def _match(root: Part, lines: Lines, problems: Problems) -> tuple[MatchKey, ...]
     node = root.node("match")
     keys: list[MatchKey] = []
     by_name = {rule.spec.name: rule for rule in lines.fields}
-    for spot, name in texts_of(node, problems, "a list of fields") if node is not None else ():
+    for spot, name in texts_of(node, problems, "the name of a field") if node is not None else ():
         rule = by_name.get(name)
         if name not in lines.spots:
             problems.unknown(spot, name, "a field of this file", lines.spots)

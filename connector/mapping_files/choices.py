@@ -28,6 +28,7 @@ class Choices:
         self._problems = world.problems
         self._words = world.source.words.get(kind, {})
         self._only = only
+        self._used: set[str] = set()
 
     def of(self, part: Part, ending: Ending) -> Finisher | None:
         """The ``choices`` of a line, by name or written there; None where there are none to be used."""
@@ -37,6 +38,7 @@ class Choices:
             if table is None:
                 self._problems.unknown(node, node.value, "the name of a table under choices:", self._tables)
                 return None
+            self._used.add(node.value)
         elif node is None:
             return None
         else:
@@ -45,6 +47,14 @@ class Choices:
                 return None
             table = inline.table
         return self._compiled(table, node, ending)
+
+    def advise_unused(self) -> None:
+        """Tell of tables that no line names: mostly one whose field was taken away, or renamed."""
+        for name, table in self._tables.items():
+            if name not in self._used:
+                self._problems.advise(
+                    table, f'the choices "{name}", which no field names', f"a field with choices: {name}"
+                )
 
     def _compiled(self, table: Table, spot: Node, ending: Ending) -> Finisher:
         answers = [

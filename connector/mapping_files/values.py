@@ -172,11 +172,11 @@ class Ending:
         if not stored:
             problems.unfit(spot, shown(spot), "a label with letters or digits")
             return None
+        if known != label and self.fixed:
+            problems.unknown(spot, label, listed(self.options.values()), self.options.values())
+            return None
         if known is not None and known != label:
             problems.unfit(spot, shown(spot), f'a label that is stored otherwise than "{known}" ({stored})')
-            return None
-        if known is None and self.fixed:
-            problems.unknown(spot, label, listed(self.options.values()), self.options.values())
             return None
         self.options[stored] = label
         return stored

@@ -57,6 +57,10 @@ def test_text_that_is_no_mapping_is_told(text, problem):
 
 
 FRAME = [
+    (
+        HEAD + GOOD + "match: [{field: name}]\n",
+        "5:9: found a table of keys, expected the name of a field",
+    ),
     (HEAD + GOOD + "match: [name, name]\n", '5:15: found "name" twice, expected it once'),
     (
         HEAD + GOOD + "tests: x\n",
@@ -416,6 +420,23 @@ TESTS = [
 @pytest.mark.parametrize(("line", "problem"), TESTS)
 def test_a_mistake_in_a_test_is_told(line, problem):
     assert told(m=f"{HEAD}{STAMPED}tests:\n- {line}\n") == [f"m.yaml:6:{problem}"]
+
+
+def test_a_label_that_a_test_spells_otherwise_is_told_with_the_nearest():
+    stage = "fields: {stage: {from: status, choices: {active: Customer, otherwise: New}}}\n"
+    test = "tests: [{name: x, given: {}, expect: {stage: customer}}]\n"
+
+    assert told(m=HEAD + stage + test) == [
+        'm.yaml:5:46: found "customer", expected one of Customer, New, did you mean "Customer"?'
+    ]
+
+
+def test_choices_that_no_field_names_are_told_as_advice():
+    loaded = load_texts({"m.yaml": HEAD + GOOD + "choices: {old: {a: B, otherwise: keep}}\n"}, SOURCE, CRM)
+
+    assert loaded.advice == (
+        'm.yaml:5:16: found the choices "old", which no field names, expected a field with choices: old',
+    )
 
 
 def test_all_mistakes_of_all_files_are_told_at_once():

@@ -101,7 +101,8 @@ def test_lines_that_the_page_adds_to_a_shipped_file_work(file, key, lines):
     assert added != SHIPPED[file]
     texts = {**SHIPPED, **of(FOLDER / "recipes" / "plans"), file: added}
     for other, other_key, others in ADDITIONS:  # a field and the table that it names
-        if other == file and other_key != key:
+        names = "choices" in (key, other_key) and "choices: tier" in lines + others
+        if other == file and other_key != key and names:
             texts[file] = re.sub(
                 rf"^{other_key}:\n", f"{other_key}:\n{others}", texts[file], count=1, flags=re.M
             )
