@@ -28,9 +28,14 @@ class Mailer:
     ca_file: str | None = None
     in_transaction: Callable[[], bool] = lambda: False
 
-    def send(self, recipients: Sequence[str], subject: str, text: str) -> None:
-        """Hand one e-mail over. Raises TryLaterError: code ``smtp`` where it was not taken, and where nobody
-        knows ``smtp_unanswered``; never in the server's own words, which may repeat what was sent to it."""
+    def send(
+        self, recipients: Sequence[str], subject: str, text: str, *, begins: Callable[[], None] = lambda: None
+    ) -> None:
+        """Hand one e-mail over; ``begins`` is called once the server listens, before anything is sent.
+
+        Raises TryLaterError: code ``smtp`` where it was not taken, and where nobody
+        knows ``smtp_unanswered``; never in the server's own words, which may repeat what was sent to it.
+        """
         if self.in_transaction():
             raise RuntimeError("an e-mail was to be sent inside a transaction")
         message = EmailMessage()
@@ -42,6 +47,7 @@ class Mailer:
             with self._connected() as server:
                 if self.username:
                     server.login(self.username, self.password)
+                begins()
                 handed = True
                 server.send_message(message, self.sender, list(recipients))
         except (smtplib.SMTPException, OSError) as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -31,13 +31,19 @@ _NOTED_AGAIN: Final = CLEARS_AFTER / 3
 """How old the note may be that an incident goes on."""
 _BEGUN: Final = "Sending was begun; whether it got through is not known yet."
 _TWICE: Final = "The answer to an earlier try was lost, so this may have arrived twice."
+_AGAIN: Final = "Sending was begun once more after an answer was lost; it is not begun a third time."
+_LOST: Final = "The answer was lost: it may have got through."
+_GIVEN_UP: Final = "The answer was lost twice, so it may have arrived once or twice. It is not sent again."
 
 
 class Mail(Protocol):
     """Sends e-mail."""
 
-    def send(self, recipients: Sequence[str], subject: str, text: str) -> None:
-        """Raises TryLaterError."""
+    def send(
+        self, recipients: Sequence[str], subject: str, text: str, *, begins: Callable[[], None] = ...
+    ) -> None:
+        """``begins`` is called right before it is handed over. Raises TryLaterError (``smtp_unanswered``:
+        it may have been taken)."""
         ...
 
 
@@ -153,33 +159,47 @@ def _send(desk: AlertDesk, one: Message) -> str:
     with desk.database.transaction() as session:
         if not alerts.claim(session, one, desk.clock() + _CLAIM):
             return ""
-        alerts.settle(session, one.workspace_id, one.id, error=_BEGUN)
         wanted = alerts.settings(session, one.workspace_id)
         to = recipients(session, wanted)
+        if one.error == _AGAIN:
+            alerts.settle(session, one.workspace_id, one.id, state="failed", error=_GIVEN_UP)
+            return _GIVEN_UP
     try:
         _hand_over(desk, one, wanted, to)
     except (ConnectorError, VaultError) as error:
         log.warning("an alert was not sent", channel=one.channel, code=error.code)
-        _put_off(desk, one, error)
-        return _words(error)
+        return _put_off(desk, one, error)
     with desk.database.transaction() as session:
-        doubt = _TWICE if one.error == _BEGUN else None  # whoever began it did not live to see the answer
+        doubt = _TWICE if _is_in_doubt(one) else None
         alerts.settle(session, one.workspace_id, one.id, state="sent", sent_at=desk.clock(), error=doubt)
     return ""
+
+
+def _is_in_doubt(one: Message) -> bool:
+    """Whether an earlier try may have got through: whoever made it did not live to see, or had no answer."""
+    return one.error == _BEGUN or (one.error or "").startswith(_LOST)
 
 
 def _hand_over(desk: AlertDesk, one: Message, wanted: AlertSettings, to: Sequence[str]) -> None:
     if one.channel == "email":
         if desk.mail is None or not to:
             raise RefusedError("There is no mail server, or nobody to send to.", code="no_alert_channel")
-        desk.mail.send(to, one.title, one.text)
+        desk.mail.send(to, one.title, one.text, begins=lambda: _note_begun(desk, one))
         return
     if wanted.webhook_sealed is None:
         raise RefusedError("The webhook was taken away.", code="no_alert_channel")
     address = desk.vault.open(wanted.webhook_sealed, bound_to=binding(one.workspace_id))
+    _note_begun(desk, one)
     status = desk.post(address, {"text": f"*{_slack(one.title)}*\n{_slack(one.text)}"})
     if not 200 <= status < 300:
         raise TryLaterError(f"The webhook answered {status}.", code="alert_webhook")
+
+
+def _note_begun(desk: AlertDesk, one: Message) -> None:
+    """Right before it leaves: a sender that dies earlier has sent nothing, and nobody doubts it."""
+    with desk.database.transaction() as session:
+        begun = _AGAIN if _is_in_doubt(one) else _BEGUN
+        alerts.settle(session, one.workspace_id, one.id, error=begun)
 
 
 def _slack(text: str) -> str:
@@ -187,13 +207,21 @@ def _slack(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _put_off(desk: AlertDesk, one: Message, error: ConnectorError) -> None:
-    tries = one.tries + 1
+def _put_off(desk: AlertDesk, one: Message, error: ConnectorError) -> str:
+    """Try it again later, but for one that may have got through twice; what stood in the way."""
+    lost, tries = error.code == "smtp_unanswered", one.tries + 1
+    told = (_GIVEN_UP if _is_in_doubt(one) else _LOST) if lost else _words(error)
     wait = waits(tries) if isinstance(error, TryLaterError) and one.what != "test" else None
-    changed = {"tries": tries, "error": _words(error)}
-    changed |= {"state": "failed"} if wait is None else {"due_at": desk.clock() + wait}
+    # That an earlier try may have got through is not forgotten for one that surely did not.
+    kept = f"{_LOST} Then: {told}" if _is_in_doubt(one) and not lost else told
+    changed: dict[str, Any] = {"tries": tries, "error": kept}
+    if wait is None or told == _GIVEN_UP:
+        changed |= {"state": "failed"}
+    else:
+        changed |= {"due_at": desk.clock() + wait}
     with desk.database.transaction() as session:
         alerts.settle(session, one.workspace_id, one.id, **changed)
+    return told
 
 
 def _words(error: ConnectorError) -> str:

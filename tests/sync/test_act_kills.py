@@ -166,9 +166,17 @@ def given_up(scene: Scene, port: int) -> ActDesk:
 
 
 @on_sqlite
-@pytest.mark.parametrize(("seam", "nth", "sent"), [(AFTER_COMMIT, 1, 1), (BEFORE_COMMIT, 2, 2)])
+@pytest.mark.parametrize(
+    ("seam", "nth", "sent", "doubted"),
+    [
+        (AFTER_COMMIT, 1, 1, False),  # before anything left
+        (BEFORE_COMMIT, 2, 1, False),
+        (AFTER_COMMIT, 2, 1, True),  # nobody can tell whether it left
+        (BEFORE_COMMIT, 3, 2, True),
+    ],
+)
 def test_an_email_whose_sender_was_killed_comes_once_more_at_most_and_the_log_says_so(
-    on: Scene, mails: MailCatcher, seam: str, nth: int, sent: int
+    on: Scene, mails: MailCatcher, seam: str, nth: int, sent: int, *, doubted: bool
 ) -> None:
     desk = given_up(on, mails.port)
     dying = replace(desk.alerts, database=DeadDatabase(on.parts.database, Fate(seam, nth)))  # type: ignore[arg-type]
@@ -183,7 +191,45 @@ def test_an_email_whose_sender_was_killed_comes_once_more_at_most_and_the_log_sa
     with on.parts.database.reading() as session:
         (message,) = alerts.page(session, on.workspace.id).items
     assert (message.state, message.what) == ("sent", "act")
-    assert "may have arrived twice" in (message.error or "")
+    assert ("may have arrived twice" in (message.error or "")) is doubted
+
+
+@on_sqlite
+def test_an_email_whose_senders_are_killed_again_and_again_is_sent_twice_at_most(
+    on: Scene, mails: MailCatcher
+) -> None:
+    desk = given_up(on, mails.port)
+    for _ in range(4):
+        dying = replace(desk.alerts, database=DeadDatabase(on.parts.database, Fate(BEFORE_COMMIT, 3)))  # type: ignore[arg-type]
+        with suppress(Killed):
+            alerting.send_due(dying)
+        on.clock.advance(301)
+
+    assert len(mails.caught) == 2
+    assert on.workspace is not None
+    with on.parts.database.reading() as session:
+        (message,) = alerts.page(session, on.workspace.id).items
+    assert message.state == "failed"
+    assert "may have arrived once or twice" in (message.error or "")
+
+
+@on_sqlite
+@pytest.mark.parametrize(("lost", "state", "said"), [(1, "sent", "twice"), (9, "failed", "once or twice")])
+def test_an_email_whose_answer_was_lost_is_sent_once_more_and_the_log_says_so(
+    on: Scene, mails: MailCatcher, lost: int, state: str, said: str
+) -> None:
+    desk = given_up(on, mails.port)
+    for number in range(4):
+        mails.silent = number < lost
+        alerting.send_due(desk.alerts)
+        on.clock.advance(7_200)
+
+    assert len(mails.caught) == 2
+    assert on.workspace is not None
+    with on.parts.database.reading() as session:
+        (message,) = alerts.page(session, on.workspace.id).items
+    assert message.state == state
+    assert f"may have arrived {said}" in (message.error or "")
 
 
 @on_sqlite

@@ -237,7 +237,7 @@ def test_a_worker_that_dies_while_sending_costs_a_delay(scene: Scene, mails: Mai
         pass
 
     class Dying:
-        def send(self, *_: object) -> None:
+        def send(self, *_: object, **_more: object) -> None:
             raise Dies
 
     with pytest.raises(Dies):
