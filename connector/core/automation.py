@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
 from connector.core import notes
+from connector.core.conversations import PATIENCE
 from connector.core.events import Told
 from connector.core.mapping import Filter, passes
 from connector.core.notes import Words
@@ -43,7 +44,8 @@ class Step:
     """One thing that is done, ``wait`` after what came before it. ``how`` is as the file has it, ``says``
     what a message, or an e-mail or task as its title, says of a membership; ``body`` is what else these say.
     ``until_paid``: it waits until what failed is paid, and is carried out even if the automation was switched
-    off meanwhile, because it brings to an end what a step before it began."""
+    off meanwhile, because it brings to an end what a step before it began. ``patience`` is how long an
+    answer to a message is waited for."""
 
     verb: Verb
     how: str
@@ -51,6 +53,7 @@ class Step:
     says: Words = str
     body: Words = str
     until_paid: bool = False
+    patience: timedelta = PATIENCE
 
 
 @dataclass(frozen=True, slots=True)

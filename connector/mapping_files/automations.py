@@ -27,6 +27,7 @@ KEYS: Final = (
     *("version", "title", "about", "on", "before", "when"),
     *("choose", "unless", "wait", "do", "retry"),
 )
+STEP_KEYS: Final = (*VERBS, "text", "until", "wait", "answer_within")
 RETRY_KEYS: Final = ("calls", "job")
 _NEEDED: Final = ("version", "title", "about", "on", "do")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -175,11 +176,21 @@ def _steps(root: Part, fact: str, world: World) -> Iterator[Step]:
         problems.unfit(node, "an empty list", "at least one step like cancel: now")
     first = _period(root.node("wait"), problems)
     for number, item in enumerate(items):
-        part = part_of(item, problems, "a step", dict.fromkeys((*VERBS, "text", "until", "wait"), ""))
+        part = part_of(item, problems, "a step", dict.fromkeys(STEP_KEYS, ""))
         step = _step(part, world) if part is not None else None
         if step is not None and part is not None:
             wait = _period(part.node("wait"), problems) or (first if number == 0 else None)
-            yield replace(step, wait=wait or timedelta(0), until_paid=_until(part, number, fact))
+            until_paid, patience = _until(part, number, fact), _patience(part, step)
+            yield replace(step, wait=wait or timedelta(0), until_paid=until_paid, patience=patience)
+
+
+def _patience(part: Part, step: Step) -> timedelta:
+    """How long an answer to a message is waited for."""
+    period = _period(part.node("answer_within"), part.problems)
+    if "answer_within" in part and step.verb != "message":
+        found = f"found answer_within: beside {step.verb}, expected it beside a message"
+        part.problems.add(part.spot("answer_within"), found)
+    return period or step.patience
 
 
 def _step(part: Part, world: World) -> Step | None:

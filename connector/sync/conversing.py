@@ -18,7 +18,7 @@ from uuid import NAMESPACE_URL, uuid5
 import structlog
 
 from connector.core import conversations as core
-from connector.core.conversations import PATIENCE, Post
+from connector.core.conversations import Post
 from connector.core.outcomes import as_json
 from connector.core.records import SourceRecord, iso
 from connector.errors import ConnectorError, TryLaterError
@@ -127,7 +127,7 @@ def _look(look: _Look) -> None:
         standing = _settle(look, session, posts, since, ended=ended)
     owing = _leave_notes(look)
     with desk.database.transaction() as session:
-        due_at = core.next_look(standing, now, patience=PATIENCE, owing=owing)
+        due_at = core.next_look(standing, now, patience=one.times_out_at - one.begun_at, owing=owing)
         conversations.let_go(session, one, due_at, {"looked_at": now, "error": None}, owner=look.owner)
 
 

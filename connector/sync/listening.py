@@ -7,11 +7,11 @@ three times changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from connector.core.conversations import PATIENCE
 from connector.core.records import SourceRecord
 from connector.errors import RecordError
 from connector.store import conversations
@@ -26,7 +26,9 @@ log = structlog.get_logger(__name__)
 MEMBERSHIP: Final = "membership"
 
 
-def begin(session: Session, act: Act, membership: SourceRecord, channel: str, text: str) -> None:
+def begin(
+    session: Session, act: Act, membership: SourceRecord, channel: str, text: str, patience: timedelta
+) -> None:
     """Its buyer was written to: keep that, in the transaction that settles the act."""
     begun_at = act.begun_at or act.due_at
     new = NewConversation(
@@ -39,7 +41,7 @@ def begin(session: Session, act: Act, membership: SourceRecord, channel: str, te
         channel,
         text,
         begun_at,
-        begun_at + PATIENCE,
+        begun_at + patience,
     )
     conversations.begin(session, new, begun_at)
 

@@ -33,7 +33,9 @@ def carry_out(job: Job, source: SourceActs, automation: Automation, step: Step, 
     text, channel = text_of(source, step, membership), source.channel(str(user))
     there = _count(source, channel, text)
     before = job.act.facts.get(_BEFORE)
-    begin = partial(listening.begin, membership=membership, channel=channel, text=text)
+    begin = partial(
+        listening.begin, membership=membership, channel=channel, text=text, patience=step.patience
+    )
     if job.act.begun_at is not None and before is not None and there > before:
         done(job, automation, "It is in the chat: only the answer had been lost.", id_, begin)
         return

@@ -75,7 +75,7 @@ def test_steps_follow_each_other_with_waits_of_their_own() -> None:
         (WHOLE + "retry: {job: [1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day, 1 day]}\n", "one.yaml:7:14: found 11 tries, expected at most 10"),
         (WHOLE + "retry: {cals: 1 second}\n", 'one.yaml:7:9: found "cals", expected one of calls, job in retry, did you mean "calls"?'),
         (WHOLE.replace("cancel: now", "cancel: later"), 'one.yaml:6:13: found "later", expected now'),
-        (WHOLE.replace("cancel: now", "cancle: now"), 'one.yaml:6:5: found "cancle", expected one of cancel, email, message, pause, resume, task, text, until, wait in a step, did you mean "cancel"?'),
+        (WHOLE.replace("cancel: now", "cancle: now"), 'one.yaml:6:5: found "cancle", expected one of answer_within, cancel, email, message, pause, resume, task, text, until, wait in a step, did you mean "cancel"?'),
         (WHOLE.replace("  - cancel: now", "  - wait: 1 day"), "one.yaml:6:5: found a step that does nothing, expected one of cancel, pause, resume, message, email, task, with how"),
         (WHOLE + "before: 3 days\n", "one.yaml:7:1: found before: beside an event, expected it beside on: renewal"),
         (WHOLE.replace("payment.succeeded", "renewal"), "one.yaml:1:1: found an automation on renewal without before:, expected before:"),
@@ -191,3 +191,14 @@ def test_an_email_is_plain_and_has_a_subject_and_a_text() -> None:
     assert (step.verb, step.says(fields)) == ("email", "About mem_*1*")
     assert step.body(fields) == "Hello [Ada](x)" + "y" * 300
     assert "an e-mail without text:" in told(WHOLE.replace("cancel: now", "email: Hi"))[0]
+
+
+def test_a_message_says_how_long_an_answer_is_waited_for() -> None:
+    (step,) = loaded(message("Hi") + "    answer_within: 3 days\n").steps
+    (usual,) = loaded(message("Hi")).steps
+
+    assert (step.patience, usual.patience) == (timedelta(days=3), timedelta(days=7))
+    assert (
+        "one.yaml:7:5: found answer_within: beside cancel" in told(WHOLE + "    answer_within: 3 days\n")[0]
+    )
+    assert 'found "soon", expected a period' in told(message("Hi") + "    answer_within: soon\n")[0]

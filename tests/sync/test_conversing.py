@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from automating import act, buys, hear
+from automating import act, buys, desk_of, hear
 from events import a_body, events
 from happening import happen, notes
 from scene import Scene, one
 from sqlalchemy import update
-from talking import ends, every, look, replies, says, talk_desk, the_talk, told, welcome, welcoming
+from talking import NAME, ends, every, look, replies, says, talk_desk, the_talk, told, welcome, welcoming
 
 from connector.core.conversations import PATIENCE
 from connector.core.records import iso
@@ -140,6 +141,19 @@ def test_a_conversation_without_an_answer_times_out_on_the_minute(on: Scene) -> 
 
     talk = the_talk(on)
     assert (talk.state, talk.state_at, talk.due_at) == ("timed_out", times_out_at, None)
+
+
+def test_a_file_may_say_how_long_an_answer_is_waited_for(on: Scene) -> None:
+    hear(on, *buys(on).events)
+    desk = desk_of(on)
+    (own,) = [each for each in desk.automations if each.name == NAME]
+    hasty = replace(own, steps=(replace(own.steps[0], patience=timedelta(hours=2)),))
+    act(on, 0, desk=replace(desk, automations=(hasty,)))
+    look(on, 0)
+    look(on, 7_201)
+
+    talk = the_talk(on)
+    assert (talk.state, talk.times_out_at - talk.begun_at) == ("timed_out", timedelta(hours=2))
 
 
 def test_an_answer_that_comes_too_late_is_an_answer_still(on: Scene) -> None:

@@ -211,6 +211,7 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         "hours": "8",
         "all": "yes",
         "kind": "membership",
+        "automation": "welcome_message",
         "source_id": "mem_1",
     }
 
