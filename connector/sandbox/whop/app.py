@@ -31,6 +31,7 @@ from connector.sandbox.whop.hookbook import HookBook
 from connector.sandbox.whop.limits import Limiter
 from connector.sandbox.whop.lists import Selections
 from connector.sandbox.whop.oauth_grants import Grants
+from connector.sandbox.whop.replays import Replays
 from connector.sandbox.whop.world import World
 
 TODAY: Final = datetime.date(2026, 11, 20)
@@ -52,6 +53,7 @@ class Parts:
     oauth: oauth.OAuth
     hooks: HookBook
     chats: chats.Chats
+    replays: Replays
     answer_seconds: float
 
 
@@ -112,6 +114,7 @@ def create_app(  # noqa: PLR0913 - by name only, and each has its default
         ),
         hooks=HookBook(data_dir / f"hooks-{seed}.json" if data_dir else None, now),
         chats=chats.Chats(),
+        replays=Replays(),
         answer_seconds=answer_seconds,
     )
     for routes in (api, membership_writes, hook_routes, chats, hook_control):
@@ -149,17 +152,18 @@ def _enter() -> Response | None:
             return false
     time.sleep(parts.answer_seconds)
     if request.path.startswith(PREFIX + "/"):
-        _enter_api(parts)
+        return _enter_api(parts)
     return None
 
 
-def _enter_api(parts: Parts) -> None:
+def _enter_api(parts: Parts) -> Response | None:
     g.caller = parts.keyring.caller(request.headers.get("Authorization", ""))
     asked = request.headers.get("Api-Version-Date") or g.caller.pin
     if asked not in errors.VERSIONS:
         raise errors.unknown_version(asked)
     g.legacy = asked == errors.VERSIONS[0]
     parts.limiter.count(operation(), g.caller.key)
+    return parts.replays.enter(g.caller.key)
 
 
 def operation() -> str:
@@ -171,6 +175,7 @@ def operation() -> str:
 
 
 def _leave(response: Response) -> Response:
+    _parts().replays.leave(response)
     fault = g.pop("fault", None)
     if fault:
         response = faults.after(fault, response)
