@@ -47,14 +47,6 @@ def a_talk(console: Desk, *said: str, membership: str = "mem_1", **changed: Any)
             session.execute(update(conversation).where(conversation.c.id == one.id).values(**changed))
 
 
-def for_pictures(console: Desk) -> dict[str, str]:
-    """What a look at the pages needs."""
-    a_talk(console, "Thank you!\nWhere do I begin?", state="answered", last_at=NOON)
-    a_talk(console, membership="mem_2", state="timed_out")
-    path = f"/connections/{console.connection.id}/automations/{NAME}"
-    return {"talks": path, "talks_of_person": "/records/member/mber_1"}
-
-
 @pytest.mark.parametrize("path", ["/records/member/mber_1", "/records/membership/mem_1"])
 def test_what_was_said_stands_on_the_page_of_the_person_and_of_the_membership(
     console: Desk, path: str
