@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, exists, select, update
 
 from connector.store.db import Session, insert_new, many, one_of
 from connector.store.links import Claimed
-from connector.store.models import act, connection, ending, sync_run
+from connector.store.models import act, connection, ending
 
 GRACE = timedelta(minutes=2)
 """So long an event of the end may take before it is looked for."""
@@ -46,8 +46,7 @@ def _row(scope: Claimed, id_: str, at: str) -> dict[str, Any]:
 
 def due(session: Session, now: datetime, limit: int) -> dict[tuple[str, str], list[tuple[str, str, int]]]:
     """(workspace, connection) → (kind, source id, looks) of what has ended by now, over all workspaces; only
-    of connections that may sync and whose syncs nothing keeps busy."""
-    busy = exists().where(sync_run.c.active_key == ending.c.connection_id)
+    of connections that may sync."""
     query = (
         select(ending)
         .join(connection, connection.c.id == ending.c.connection_id)
@@ -55,7 +54,6 @@ def due(session: Session, now: datetime, limit: int) -> dict[tuple[str, str], li
             ending.c.due_at <= now,
             connection.c.status == "active",
             connection.c.paused.is_(False),
-            ~busy,
         )
         .order_by(ending.c.due_at)
         .limit(limit)

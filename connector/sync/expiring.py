@@ -1,5 +1,7 @@
 """Memberships whose end has passed without an event: looked at again within minutes, by a run of their own.
 
+It goes beside any other, as events do: a first sync takes long, and one that waits for an answer longer.
+
 The end that a record tells is kept with its outcome (``note``). A renewal moves it; what has ended has none.
 """
 
@@ -39,7 +41,8 @@ def _start(
     for kind, source_id, _ in found:
         refs.setdefault(kind, []).append(source_id)
     next_at = {looks: now + timedelta(seconds=ending.wait_after(looks)) for _, _, looks in found}
-    new = NewRun(id_, workspace_id, connection_id, "repair", _WHY, uuid.uuid4().hex, now, {"refs": refs})
+    place = {"refs": refs}
+    new = NewRun(id_, workspace_id, connection_id, "repair", _WHY, uuid.uuid4().hex, now, place, alone=False)
     try:
         with tools.database.transaction() as session:
             runs.start(session, new)

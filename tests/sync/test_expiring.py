@@ -12,7 +12,7 @@ from connector.core.ending import ends_at, wait_after
 from connector.core.records import iso
 from connector.store import runs
 from connector.store.runs import Run
-from connector.sync import expiring
+from connector.sync import expiring, onboarding
 
 Json = dict[str, Any]
 
@@ -55,6 +55,23 @@ def test_what_has_expired_silently_is_told_within_minutes(ending: tuple[Scene, J
     assert scene.deal_of(found["id"])["whopMembershipStatus"] == "EXPIRED"
     scene.clock.advance(100_000)
     assert expiring.sweep(scene.tools) == 0
+
+
+def test_a_sync_under_way_keeps_nobody_waiting(ending: tuple[Scene, Json]) -> None:
+    scene, found = ending
+    scene.change("memberships", found["id"], status="expired")
+    scene.clock.advance(3600 + 150)
+    assert scene.connection is not None
+    words = {"why": "Manually", "correlation_id": "corr-full"}
+    full = onboarding.start_sync(scene.tools, scene.connection, "full", **words)
+
+    assert expiring.sweep(scene.tools) == 1
+
+    (look,) = looks(scene)
+    assert scene.go_on(look.id).status == "success"
+    assert scene.deal_of(found["id"])["whopMembershipStatus"] == "EXPIRED"
+    assert scene.go_on(full).status == "success"
+    assert scene.deal_of(found["id"])["whopMembershipStatus"] == "EXPIRED"
 
 
 def test_one_that_was_renewed_is_looked_at_after_its_new_end(ending: tuple[Scene, Json]) -> None:
