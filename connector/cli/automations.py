@@ -19,6 +19,7 @@ from connector.store.acts import STATES, Act, ActFilter
 from connector.store.audit import NewEvent
 from connector.store.connections import Connection
 from connector.sync import asking, switching
+from connector.sync.act_endings import CRM, asker
 
 
 @click.group("automation")
@@ -137,7 +138,7 @@ def log(workspace: str, state: str | None, limit: int, *, as_json: bool) -> None
         id_ = workspaces.named(session, workspace).id
         found = acts.page(session, id_, ActFilter(state), limit=limit).items
     rows = [_row(one) for one in found]
-    head = ("act", "state", "automation", "record", "membership", "outcome")
+    head = ("act", "state", "automation", "record", "membership", "asked by", "outcome")
     lines = base.table(rows, head) if rows else ["Nothing was done yet."]
     base.show([_document(one) for one in found], lines, as_json=as_json)
 
@@ -166,27 +167,39 @@ def done(workspace: str, act: int, *, as_json: bool) -> None:
 
 @base.command("crm")
 @click.argument("workspace")
-@click.argument("switch", type=click.Choice(["on", "off", "show"]))
-def crm(workspace: str, switch: str, *, as_json: bool) -> None:
+@click.argument("switch", type=click.Choice(["on", "off", "show"]), default="show")
+@click.option("--who", type=click.Choice(["anybody", "people"]), help="Who may ask from now on.")
+def crm(workspace: str, switch: str, who: str | None, *, as_json: bool) -> None:
     """Have people in Twenty ask for something on Whop by the field “Whop action” of opportunities, or not.
 
-    Example: flask automation crm acme on
+    With --who people, what a workflow or an API key of Twenty chooses is refused.
+
+    Example: flask automation crm acme on --who people
     """
     with base.parts() as parts:
         with parts.database.reading() as session:
             one = workspaces.named(session, workspace)
+        if who is not None:
+            asking.let_ask(parts.asks, one.id, only_people=who == "people")
+            _record_crm(parts, one.id, "crm_requests_who", who=who)
         if switch != "show":
             (asking.switch_on if switch == "on" else asking.switch_off)(parts.asks, one)
-            new = NewEvent(f"crm_requests_{switch}", parts.tools.clock(), workspace_id=one.id)
-            with parts.database.transaction() as session:
-                audit.record(session, new)
+            _record_crm(parts, one.id, f"crm_requests_{switch}")
         with parts.database.reading() as session:
             found = crm_requests.get(session, one.id)
     since = found.since if found else None
-    told = {"workspace": one.name, "since": since, "webhook": bool(found and found.hook_id)}
+    may = "people" if found and found.only_people else "anybody"
+    told = {"workspace": one.name, "since": since, "webhook": bool(found and found.hook_id), "who": may}
     how = "Twenty tells at once" if told["webhook"] else "looked for each hour"
     line = f"Whop actions in Twenty are on since {_moment(since)}; {how}." if since else "They are off."
+    line += " Only people may ask." if may == "people" else " Whoever may edit the field may ask."
     base.show(told, [line], as_json=as_json)
+
+
+def _record_crm(parts: Parts, workspace_id: str, what: str, **about: str) -> None:
+    new = NewEvent(what, parts.tools.clock(), workspace_id=workspace_id, about={**about})
+    with parts.database.transaction() as session:
+        audit.record(session, new)
 
 
 def _decide(
@@ -216,12 +229,17 @@ def _record(parts: Parts, one: Connection, what: str, name: str) -> None:
 
 
 def _row(one: Act) -> tuple[Any, ...]:
-    return (one.id, one.state, one.automation, one.source_id, one.membership_id, one.outcome)
+    return (one.id, one.state, one.automation, one.source_id, one.membership_id, _asker(one), one.outcome)
 
 
 def _document(one: Act) -> dict[str, Any]:
     names = ("id", "state", "automation", "kind", "source_id", "membership_id", "outcome", "error", "tries")
-    return {name: getattr(one, name) for name in (*names, "due_at", "ended_at", "journal", "event")}
+    found = {name: getattr(one, name) for name in (*names, "due_at", "ended_at", "journal", "event")}
+    return {**found, "asked_by": _asker(one)}
+
+
+def _asker(one: Act) -> str | None:
+    return asker(one) if one.kind == CRM.fact else None
 
 
 def _moment(moment: datetime) -> str:

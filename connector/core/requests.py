@@ -41,6 +41,32 @@ DOING: Final[Mapping[Change, str]] = {
 }
 
 
+class Asker(NamedTuple):
+    """Who changed a record of the CRM last, as the CRM tells it: what it came by, which member, what name."""
+
+    source: str = ""
+    member: str | None = None
+    name: str = ""
+
+    @property
+    def is_person(self) -> bool:
+        """Somebody at the CRM's pages: no key, no workflow, no import, and not the CRM itself."""
+        return self.source == "MANUAL" and bool(self.member)
+
+    @property
+    def told(self) -> str:
+        """In words: a name, and what it came by where that is no person."""
+        name = self.name.strip()
+        if self.is_person:
+            return name or "a member without a name"
+        if not self.source:
+            return "not known"
+        return f"{name} ({_NO_PERSON.get(self.source, self.source.lower())})".strip()
+
+
+_NO_PERSON: Final[Mapping[str, str]] = {"API": "API key", "MANUAL": "no member", "SYSTEM": "Twenty itself"}
+
+
 class Standing(NamedTuple):
     """``done``: it is as it was asked for. Otherwise it is to be done, unless ``never`` says why not."""
 

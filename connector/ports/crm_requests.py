@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from connector.core.requests import Asker
+
 
 class Asked(NamedTuple):
-    """A record whose field holds a choice; ``updated_at`` is the CRM's time of it."""
+    """A record whose field holds a choice; ``updated_at`` is the CRM's time of it, ``by`` who changed it
+    last."""
 
     id: str
     choice: str
     updated_at: str
+    by: Asker = Asker()
 
 
 class CrmRequests(Protocol):

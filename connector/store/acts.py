@@ -192,7 +192,7 @@ def get(session: Session, workspace_id: str, id_: int) -> Act | None:
 
 
 def asked_at(session: Session, one: Act, choice: str) -> datetime | None:
-    """When the same record of the CRM asked for this last, before this act."""
+    """When the same record of the CRM asked for this last, before this act, and was not refused."""
     record = one.source_id.partition("@")[0]
     query = select(act).where(
         act.c.source_id.startswith(f"{record}@", autoescape=True),
@@ -201,7 +201,8 @@ def asked_at(session: Session, one: Act, choice: str) -> datetime | None:
         act.c.id < one.id,
     )
     rows = session.execute(query.order_by(act.c.id.desc()).limit(10))
-    return next((row.created_at for row in rows if row.facts.get("asked") == choice), None)
+    fits = (row for row in rows if row.facts.get("asked") == choice and not row.facts.get("refused"))
+    return next((row.created_at for row in fits), None)
 
 
 def page(

@@ -24,6 +24,7 @@ class Listening:
     due_at: datetime
     looked_at: datetime | None
     error: dict[str, Any] | None
+    only_people: bool
 
 
 def get(session: Session, workspace_id: str) -> Listening | None:
@@ -38,6 +39,13 @@ def keep(session: Session, workspace_id: str, *, due_at: datetime, **values: Any
     session.execute(insert_new(session, crm_request).values({"workspace_id": workspace_id, **changed}))
     here = crm_request.c.workspace_id == workspace_id
     session.execute(update(crm_request).where(here).values(changed))
+
+
+def let_ask(session: Session, workspace_id: str, now: datetime, *, only_people: bool) -> None:
+    """Set who may ask, and nothing else of it."""
+    session.execute(insert_new(session, crm_request).values(workspace_id=workspace_id, due_at=now))
+    here = crm_request.c.workspace_id == workspace_id
+    session.execute(update(crm_request).where(here).values(only_people=only_people))
 
 
 def heard(session: Session, workspace_id: str, now: datetime) -> int:

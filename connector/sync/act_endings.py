@@ -13,6 +13,7 @@ from connector.core.automation import Automation
 from connector.core.outcomes import as_json
 from connector.core.purchases import Verdict
 from connector.core.records import iso
+from connector.core.requests import Asker
 from connector.errors import ConnectorError, TryLaterError
 from connector.ports import Clock
 from connector.ports.acts import SourceActs
@@ -99,6 +100,14 @@ def skip(job: Job, why: str, **values: Any) -> None:
     """There is nothing to do."""
     with job.desk.database.transaction() as session:
         job.end(session, "skipped", why, **values)
+
+
+def refuse(job: Job, why: str) -> None:
+    """Whoever asked may not: nothing is done, and it counts for nothing that is asked later."""
+    act = job.act
+    with job.desk.database.transaction() as session:
+        job.end(session, "skipped", why, facts={**act.facts, "refused": True})
+        _record(session, "act_refused", act, job.desk.clock(), act.membership_id)
 
 
 def left(job: Job, verdict: Verdict, membership_id: str) -> None:
@@ -200,6 +209,11 @@ def _give_up(job: Job, error: ConnectorError, values: Mapping[str, Any]) -> None
         log.info("an act was taken over", act=act.id)
 
 
+def asker(act: Act) -> str:
+    """Who asked for it in the CRM, in words."""
+    return Asker(**act.facts.get("by", {})).told
+
+
 def _record(session: Session, what: str, act: Act, now: datetime, membership_id: str | None) -> None:
     about: dict[str, str | int | bool | None] = {
         "automation": act.automation,
@@ -207,4 +221,6 @@ def _record(session: Session, what: str, act: Act, now: datetime, membership_id:
         "membership": membership_id or "not known",
         "act": act.id,
     }
+    if act.kind == CRM.fact:
+        about |= {"asked": str(act.facts["asked"]), "asked by": asker(act)}
     audit.record(session, NewEvent(what, now, workspace_id=act.workspace_id, about=about))

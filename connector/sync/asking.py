@@ -94,6 +94,12 @@ def _unlisten(desk: AskDesk, workspace: Workspace, crm: CrmRequests) -> None:
         log.warning("a webhook stays in the CRM", workspace=workspace.id, code=error.code)
 
 
+def let_ask(desk: AskDesk, workspace_id: str, *, only_people: bool) -> None:
+    """Who may ask, from now on: whoever may edit the field, or nobody but people."""
+    with desk.database.transaction() as session:
+        crm_requests.let_ask(session, workspace_id, desk.clock(), only_people=only_people)
+
+
 def secret_of(desk: AskDesk, workspace_id: str) -> str | None:
     """What deliveries of this workspace's CRM are signed with; None where nobody listens."""
     with desk.database.reading() as session:
@@ -158,9 +164,9 @@ def _new(desk: AskDesk, workspace_id: str, asked: Asked, connection_id: str, mem
         f"{asked.id}@{asked.updated_at}",
         None,
         asked.updated_at,
-        {"opportunity": asked.id, "asked": asked.choice},
+        {"opportunity": asked.id, "asked": asked.choice, "by": asked.by._asdict()},
         now,
-        [(iso(now), f"Somebody chose “{asked.choice}” in Twenty.")],
+        [(iso(now), f"“{asked.choice}” was chosen in Twenty. Asked by: {asked.by.told}.")],
         membership_id,
     )
 

@@ -10,13 +10,13 @@ from typing import Final
 
 from connector.core import requests
 from connector.core.records import iso
-from connector.core.requests import Change
+from connector.core.requests import Asker, Change
 from connector.errors import ConnectorError
 from connector.ports.acts import SourceActs
 from connector.ports.crm_requests import CrmRequests
-from connector.store import acts, workspaces
+from connector.store import acts, crm_requests, workspaces
 from connector.sync import act_calls
-from connector.sync.act_endings import CRM, Job, done, skip
+from connector.sync.act_endings import CRM, Job, done, refuse, skip
 
 KIND: Final = CRM.fact
 _WITHIN: Final = f"within {int(requests.CONFIRMED_WITHIN.total_seconds() // 60)} minutes"
@@ -62,9 +62,16 @@ def _taken(job: Job) -> tuple[CrmRequests, Change | None]:
     with desk.database.reading() as session:
         workspace = workspaces.get(session, act.workspace_id)
         asked_at = acts.asked_at(session, act, requests.ASK_NOW)
+        terms = crm_requests.get(session, act.workspace_id)
     crm, choice = desk.open_crm(workspace), str(act.facts["asked"])
     opportunity = str(act.facts["opportunity"])
     job.tell = lambda text: _tell(job, crm, text)
+    by = Asker(**act.facts.get("by", {}))
+    if act.begun_at is None and terms is not None and terms.only_people and not by.is_person:
+        told = f"Refused: only people may ask, and the last to change this record was {by.told}."
+        crm.take(opportunity, choice, f"{told} A person can choose it again.")
+        refuse(job, told)
+        return crm, None
     change = requests.LABELS.get(choice)
     if choice == requests.CONFIRM_NOW and not requests.is_confirmed(asked_at, act.created_at):
         change = None

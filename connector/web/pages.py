@@ -12,6 +12,7 @@ from connector.web import (
     shell,
     standing,
     views_alerts,
+    views_asking,
     views_automations,
     views_checkout,
     views_connections,
@@ -44,6 +45,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(blueprint)
     listed = (
         views_alerts,
+        views_asking,
         views_automations,
         views_checkout,
         views_reconcile,

@@ -20,8 +20,8 @@ from connector.store.connections import Connection
 from connector.store.conversations import Conversation, ConversationFilter
 from connector.store.db import Session
 from connector.store.paging import Leaf
-from connector.sync import act_alarm, asking, switching
-from connector.sync.act_endings import CRM
+from connector.sync import act_alarm, switching
+from connector.sync.act_endings import CRM, asker
 from connector.web import access, act_words, error_registry, filters, present, shell, talk_words
 from connector.web.views_connections import found_or_404
 
@@ -50,6 +50,7 @@ def listing() -> str:
         switches=switches,
         counts=counts,
         asks=asks if asks and asks.since else None,
+        only_people=bool(asks and asks.only_people),
         asked_trouble=error_registry.entry(asks.error["code"]) if asks and asks.error else None,
         choices=list(LABELS),
         permissions=(CANCEL, MANAGE),
@@ -107,25 +108,6 @@ def switch_off(id_: str, name: str) -> ResponseReturnValue:
     return _back(one, name)
 
 
-@blueprint.post("/automations/twenty")
-def switch_crm() -> ResponseReturnValue:
-    """Have people in Twenty ask for something by a field, or not any more."""
-    desk, on = shell.parts().asks, request.form.get("on") == "yes"
-    admin_id = g.person.id if g.person.is_admin else None
-    try:
-        (asking.switch_on if on else asking.switch_off)(desk, g.workspace, admin_id)
-    except ConnectorError as error:
-        shell.tell(str(error), error_registry.todo(error), tone="bad")
-        return flask.redirect(url_for(".listing"), 303)
-    with shell.parts().database.transaction() as session:
-        access.record(session, "crm_requests_on" if on else "crm_requests_off")
-    if on:
-        shell.tell("Whop actions are on", "Opportunities in Twenty have the field “Whop action” now.")
-    else:
-        shell.tell("Whop actions are off", "Nothing is taken up any more; the field stays in Twenty.")
-    return flask.redirect(url_for(".listing"), 303)
-
-
 @blueprint.get("/automations/acts/<int:act_id>")
 def show_act(act_id: int) -> str:
     """What was done for one record, line by line."""
@@ -137,6 +119,7 @@ def show_act(act_id: int) -> str:
     return render_template(
         "pages/act.html",
         act=one,
+        asker=asker(one) if one.kind == CRM.fact else None,
         record=record_of(one.source_id),
         company=present.company(company),
         by_hand=act_alarm.by_hand(one, step.verb if step else ""),

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from connector.core.requests import CONFIRMED_WITHIN, DOING, DONE, LABELS, Change, is_confirmed, standing
+from connector.core.requests import (
+    CONFIRMED_WITHIN,
+    DOING,
+    DONE,
+    LABELS,
+    Asker,
+    Change,
+    is_confirmed,
+    standing,
+)
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CHANGES: list[Change] = [change for change in LABELS.values() if change is not None]
@@ -62,3 +71,21 @@ def test_a_yes_counts_for_a_quarter_of_an_hour() -> None:
 
 def test_each_change_has_its_words() -> None:
     assert set(DONE) == set(DOING) == set(CHANGES)
+
+
+@pytest.mark.parametrize(
+    ("asker", "is_person", "told"),
+    [
+        (Asker("MANUAL", "m-1", "Ada Lovelace"), True, "Ada Lovelace"),
+        (Asker("MANUAL", "m-1", " "), True, "a member without a name"),
+        (Asker("MANUAL", None, "System"), False, "System (no member)"),
+        (Asker("API", None, "Zapier"), False, "Zapier (API key)"),
+        (Asker("API", None, ""), False, "(API key)"),
+        (Asker("SYSTEM", None, "System"), False, "System (Twenty itself)"),
+        (Asker("WORKFLOW", None, "Win back"), False, "Win back (workflow)"),
+        (Asker("WORKFLOW", "m-1", "Ada Lovelace"), False, "Ada Lovelace (workflow)"),
+        (Asker(), False, "not known"),
+    ],
+)
+def test_only_a_member_who_typed_is_a_person(asker: Asker, is_person: bool, told: str) -> None:
+    assert (asker.is_person, asker.told) == (is_person, told)

@@ -446,6 +446,7 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     ),
     "crm_requests.get": lambda s, w, _: crm_requests.get(s, w),
     "crm_requests.keep": lambda s, w, _: crm_requests.keep(s, w, due_at=NOW, since=None),
+    "crm_requests.let_ask": lambda s, w, _: crm_requests.let_ask(s, w, NOW, only_people=True),
     "crm_requests.heard": lambda s, w, _: crm_requests.heard(s, w, NOW - MINUTE),
     "crm_requests.claim": lambda s, w, _: crm_requests.claim(
         s, replace(crm_requests.due(s, NOW)[0], workspace_id=w), NOW + MINUTE, NOW

@@ -10,10 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from desk import Desk, desk
-from entering import NOON
+from desk import HOSTILE, Desk, desk
+from entering import NOON, send
+from markupsafe import escape
 
-from connector.store import crm_requests
+from connector.core.records import iso
+from connector.store import acts, audit, crm_requests
+from connector.store.acts import ActFilter, NewAct
 from connector.sync import asking
 
 SECRET = "a-secret-of-the-webhook"
@@ -123,3 +126,30 @@ def test_the_secret_opens_for_its_own_workspace_alone(console: Desk) -> None:
 
     assert asking.secret_of(asks, console.workspace.id) == SECRET
     assert asking.secret_of(asks, "another") is None
+
+
+def test_an_admin_chooses_who_may_ask(console: Desk) -> None:
+    assert '<option value="anybody" selected>' in console.page("/automations")
+
+    for who in ("people", "anybody"):
+        assert send(console.browser, "/automations/twenty/who", at="/automations", who=who).status_code == 303
+        assert f'<option value="{who}" selected>' in console.page("/automations")
+        with console.door.parts.database.reading() as session:
+            found = crm_requests.get(session, console.workspace.id)
+            told = audit.shown(session, console.workspace.id, "nobody")[0]
+        assert found is not None
+        assert (found.only_people, found.since) == (who == "people", None)
+        assert (told.what, told.about["who"]) == ("crm_requests_who", who)
+
+
+def test_the_page_of_an_action_names_who_asked(console: Desk) -> None:
+    ids = (console.workspace.id, console.connection.id)
+    by = {"source": "MANUAL", "member": "m-1", "name": HOSTILE}
+    facts = {"opportunity": "opp-1", "asked": "Pause", "by": by}
+    new = NewAct(*ids, "crm", 0, "opportunity", "opp-1@1", None, iso(NOON), facts, NOON, [], "mem_1")
+    with console.door.parts.database.transaction() as session:
+        acts.add(session, [new], NOON)
+        (one,) = acts.page(session, ids[0], ActFilter()).items
+
+    page = console.page(f"/automations/acts/{one.id}")
+    assert f'<dt>Asked by</dt><dd dir="auto">{escape(HOSTILE)}</dd>' in page

@@ -209,6 +209,7 @@ def values_of(opened: Door, b: Workspace) -> dict[str, str]:
         "record": "mem_1",
         **dict.fromkeys(("recipients", "told", "webhook"), ""),
         "hours": "8",
+        "who": "people",
         "all": "yes",
         "kind": "membership",
         "automation": "welcome_message",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from connector.core.mapping import FieldSpec, ObjectSpec
-from connector.core.requests import LABELS
+from connector.core.requests import LABELS, Asker
 from connector.crms.twenty import model
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.refusals import Kind, Refusal
@@ -46,6 +46,7 @@ _SPECS: Final = (
 )
 _LABEL_OF: Final = {select_value(label): label for label in LABELS}
 _MOST: Final = 200
+_BY: Final = " updatedBy{source workspaceMemberId name}"
 
 
 class TwentyRequests:
@@ -72,18 +73,26 @@ class TwentyRequests:
 
     def waiting(self) -> Sequence[Asked]:
         """Living opportunities whose field holds one of our choices."""
-        query = (
-            "query($f:OpportunityFilterInput,$n:Int){opportunities(filter:$f,first:$n)"
-            f"{{edges{{node{{id updatedAt {FIELD}}}}}}}}}"
-        )
-        wanted = {"and": [{FIELD: {"is": "NOT_NULL"}}, {"deletedAt": {"is": "NULL"}}]}
-        found = self._ask(self._client.query, query, {"f": wanted, "n": _MOST})
-        rows = [edge["node"] for edge in found["opportunities"]["edges"]]
+        try:
+            rows = self._rows(_BY)
+        except SchemaError as error:
+            if "updatedBy" not in str(error):
+                raise
+            rows = self._rows("")  # an older Twenty: who asks is not known there
         return [
-            Asked(row["id"], _LABEL_OF[row[FIELD]], row["updatedAt"])
+            Asked(row["id"], _LABEL_OF[row[FIELD]], row["updatedAt"], _asker(row.get("updatedBy")))
             for row in rows
             if row[FIELD] in _LABEL_OF
         ]
+
+    def _rows(self, by: str) -> list[Mapping[str, Any]]:
+        query = (
+            "query($f:OpportunityFilterInput,$n:Int){opportunities(filter:$f,first:$n)"
+            f"{{edges{{node{{id updatedAt {FIELD}{by}}}}}}}}}"
+        )
+        wanted = {"and": [{FIELD: {"is": "NOT_NULL"}}, {"deletedAt": {"is": "NULL"}}]}
+        found = self._ask(self._client.query, query, {"f": wanted, "n": _MOST})
+        return [edge["node"] for edge in found["opportunities"]["edges"]]
 
     def take(self, id_: str, choice: str, answer: str) -> None:
         """One change, by a filter that leaves a newer choice alone."""
@@ -140,6 +149,11 @@ class TwentyRequests:
             raise SchemaError(
                 f"Twenty refused to make the field {FIELD}: {refusal}", code="crm_schema_refused"
             ) from refusal
+
+
+def _asker(actor: Mapping[str, Any] | None) -> Asker:
+    told = actor or {}
+    return Asker(told.get("source") or "", told.get("workspaceMemberId"), told.get("name") or "")
 
 
 def is_signed(raw: bytes, headers: Any, secret: str, now: datetime) -> bool:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
 
 from connector.store.db import metadata
 from connector.store.models.columns import Big, Id
@@ -85,5 +96,7 @@ crm_request = Table(
     Column("looked_at", UtcDateTime),
     #: What stood in the way last; null where nothing did.
     Column("error", Json),
+    #: Whether anything but people is refused: no workflow, import or API key of the CRM may ask.
+    Column("only_people", Boolean, nullable=False, default=False, server_default=false()),
     Index("ix_crm_request_due_at", "due_at"),
 )
