@@ -35,6 +35,16 @@ class Past(NamedTuple):
     after: MappingType[str, Any] = NOTHING_YET
 
 
+class LeftNote(NamedTuple):
+    """A note or task as the CRM has it now."""
+
+    id: str
+    title: str
+    created_at: str | None
+    updated_at: str | None
+    deleted: bool = False
+
+
 class Do(StrEnum):
     DELETE = "delete"
     RESTORE = "restore"
@@ -69,6 +79,8 @@ class Seen(NamedTuple):
 
 _ALREADY_GONE: Final = "Somebody deleted it in Twenty since."
 _OUT_OF_BIN: Final = "It is in the bin of Twenty no more."
+_TOUCHED: Final = "Somebody changed it in Twenty since."
+_CLOSED: Final = "It was marked as done since."
 _MERGED: Final = "It was made part of another record in Twenty since."
 
 
@@ -79,6 +91,24 @@ def decide(past: Past, seen: Seen) -> Fate:
     if past.made or past.restored:
         return _into_bin(past, seen)
     return _fields(past, seen)
+
+
+def decide_note(row: LeftNote | None, *, closed: bool, begun: bool) -> Fate:
+    """What becomes of a note or task that a run left.
+
+    The CRM's two times of it are one until somebody changes it. ``closed``: we marked it as done; ``begun``:
+    this very run was at it before it was cut off.
+    """
+    if row is None or row.deleted:
+        return Fate(Do.DELETE, done=True) if begun else Fate(Do.GONE, left=(_ALREADY_GONE,))
+    if closed:
+        return Fate(Do.LEAVE, left=(_CLOSED,))
+    return Fate(Do.DELETE) if row.updated_at == row.created_at else touched()
+
+
+def touched() -> Fate:
+    """What somebody changed stays theirs."""
+    return Fate(Do.LEAVE, left=(_TOUCHED,))
 
 
 def _out_of_bin(seen: Seen) -> Fate:

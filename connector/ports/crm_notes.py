@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connector.core.notes import Kind
+from connector.core.undoing import LeftNote
 from connector.errors import RecordError
 
 
@@ -40,4 +41,15 @@ class Noter(Protocol):
 
     def close(self, task_ids: Sequence[str]) -> None:
         """Mark tasks as done; those that somebody deleted are left alone. Raises as ``leave``."""
+        ...
+
+    def look(self, kind: Kind, ids: Sequence[str]) -> dict[str, LeftNote]:
+        """Those of these that the CRM has, in its bin or out of it, by id. Raises as ``leave``."""
+        ...
+
+    def remove(self, kind: Kind, notes: Sequence[LeftNote]) -> set[str]:
+        """Move these to the bin, as far as they are as they were looked at; the ids of those that went.
+
+        Raises as ``leave``.
+        """
         ...

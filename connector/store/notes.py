@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from connector.store import connections
 from connector.store.db import Session, insert_new, many, one_of
@@ -16,11 +16,13 @@ from connector.store.models import link, note
 Key = tuple[str, str]
 """The rule, and the id that its note is made once for."""
 
-State = Literal["pending", "left", "done"]
+State = Literal["pending", "left", "done", "undone"]
 Waits = tuple[str, str] | None
 """An object of the CRM, and the source id of a record that is to be there."""
 
 _MOST_WOKEN = 500
+_IN_CRM = ("left", "done")
+_THROUGH = ("done", "undone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Kept:
     rule: str = ""
     kind: str = ""
     per: str = ""
+    id: int = 0
 
 
 def begin(
@@ -102,10 +105,33 @@ def of_event(session: Session, workspace_id: str, event: int, per: str | None) -
     return [_kept(row) for row in session.execute(query.order_by(note.c.id).limit(50))]
 
 
-def left(session: Session, workspace_id: str, found: Mapping[str, Waits]) -> int:
-    """These are in the CRM, beside all but the record that they wait for; how many."""
+def of_run(session: Session, workspace_id: str, run: int, place: int | None, limit: int) -> list[Kept]:
+    """What a run left and nobody took back, the last first; ``place``: only those before this one."""
+    query = select(*_KEPT).where(
+        note.c.run == run, note.c.workspace_id == workspace_id, note.c.state.in_(_IN_CRM)
+    )
+    if place is not None:
+        query = query.where(note.c.id < place)
+    return [_kept(row) for row in session.execute(query.order_by(note.c.id.desc()).limit(limit))]
+
+
+def undone(session: Session, workspace_id: str, crm_ids: Sequence[str]) -> int:
+    """These were taken back, and are never left again; how many."""
+    here = (one_of(session, note.c.crm_id, crm_ids), note.c.workspace_id == workspace_id)
+    gone = {"state": "undone", **_waiting_for(None)}
+    return session.execute(update(note).where(*here, note.c.state != "undone").values(gone)).rowcount
+
+
+def left(session: Session, workspace_id: str, run: int, found: Mapping[str, Waits]) -> int:
+    """This run has them in the CRM, beside all but the record that they wait for; how many."""
     rows = [
-        {"of_id": id_, "of_workspace": workspace_id, **_LEAVING, **_waiting_for(waits, "to_")}
+        {
+            "of_id": id_,
+            "of_workspace": workspace_id,
+            "by_run": run,
+            **_LEAVING,
+            **_waiting_for(waits, "to_"),
+        }
         for id_, waits in found.items()
     ]
     return many(session, _LEFT, rows)
@@ -114,7 +140,8 @@ def left(session: Session, workspace_id: str, found: Mapping[str, Waits]) -> int
 def done(session: Session, workspace_id: str, crm_ids: Sequence[str]) -> int:
     """These tasks are done; how many."""
     here = (one_of(session, note.c.crm_id, crm_ids), note.c.workspace_id == workspace_id)
-    return session.execute(update(note).where(*here, note.c.state != "done").values(state="done")).rowcount
+    still = note.c.state.not_in(_THROUGH)
+    return session.execute(update(note).where(*here, still).values(state="done")).rowcount
 
 
 def wake(session: Session) -> dict[str, list[int]]:
@@ -127,7 +154,7 @@ def wake(session: Session) -> dict[str, list[int]]:
         note.c.waits_object == link.c.object,
         note.c.workspace_id == link.c.workspace_id,
         note.c.waits_for.is_not(None),
-        note.c.state != "done",
+        note.c.state.not_in(_THROUGH),
         note.c.event.is_not(None),
         link.c.state == "linked",
         link.c.crm_id.is_not(None),
@@ -149,17 +176,20 @@ _KEPT = (
     note.c.rule,
     note.c.kind,
     note.c.per,
+    note.c.id,
 )
-_LEAVING = {"of_not": "done", "to_state": "left"}
+_LEAVING = {"of_done": "done", "of_undone": "undone", "to_state": "left"}
 _LEFT = (
     update(note)
     .where(
         note.c.crm_id == bindparam("of_id"),
         note.c.workspace_id == bindparam("of_workspace"),
-        note.c.state != bindparam("of_not"),
+        note.c.state != bindparam("of_done"),
+        note.c.state != bindparam("of_undone"),
     )
     .values(
         state=bindparam("to_state"),
+        run=func.coalesce(note.c.run, bindparam("by_run")),
         waits_object=bindparam("to_waits_object"),
         waits_for=bindparam("to_waits_for"),
     )
@@ -173,4 +203,4 @@ def _waiting_for(waits: Waits, mark: str = "") -> dict[str, str | None]:
 
 def _kept(row: Any) -> Kept:
     waits = (row.waits_object, row.waits_for) if row.waits_for is not None else None
-    return Kept(row.crm_id, row.state, waits, row.rule, row.kind, row.per)
+    return Kept(row.crm_id, row.state, waits, row.rule, row.kind, row.per, row.id)

@@ -149,7 +149,9 @@ def open_scope(tools: Tools, run: runs.Run, owner: str, writer: Writer | None = 
         sales_known=bool(mapped.kept) and connection.sales_read_at is not None,
         kept=mapped.kept,
         tries=int(run.checkpoint.get("tries", 0)),
-        noter=None if run.type == "preview" else tools.open_noter(workspace, lane),
+        noter=None
+        if run.type == "preview" and "of" not in run.checkpoint
+        else tools.open_noter(workspace, lane),
     )
 
 

@@ -112,7 +112,7 @@ def _leave(
     refused = scope.noter.leave([leaf.note for leaf in new.values()])
     left = {id_: leaf.row.waits for id_, leaf in new.items() if id_ not in refused}
     with scope.database.transaction() as session:
-        kept.left(session, run.workspace_id, left)
+        kept.left(session, run.workspace_id, run.number, left)
     log.info("notes and tasks left", left=len(left), refused=len(refused))
     return {new[id_].row.event: error for id_, error in refused.items()}
 

@@ -52,7 +52,8 @@ class Scope:
     ``returning``: a record may come more than once, as in a run of events. ``outcomes`` has what became of
     each record last, where somebody asks. ``sales_known``: every payment of the connection was read once.
     ``kept`` are the kinds that are kept for what they add up to. ``tries``: the jobs in a row, before this
-    one, that got nowhere. ``noter`` leaves notes, in a run of events, and closes tasks in any.
+    one, that got nowhere. ``noter`` leaves notes, in a run of events, closes tasks in any, and
+    takes back both in one that undoes.
     ``alive`` are the CRM records of others that this job has seen to be there. ``pretended`` has what would
     be there of others, where nothing is written.
     """

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from connector.core.outcomes import Result, sum_of
 from connector.errors import RefusedError
-from connector.store import connections, holds, pasts, runs
+from connector.store import connections, holds, notes, pasts, runs
 from connector.store.db import Session
 from connector.store.holds import Hold
 from connector.store.runs import NewRun, Run
@@ -34,7 +34,9 @@ def check(session: Session, run: Run) -> None:
             code="undo_of_undo",
             remedy="Let go of the records that it holds: the next sync brings them as they are on Whop.",
         )
-    if not any(sum_of(run.counts, result) for result in _CHANGED):
+    if not any(sum_of(run.counts, result) for result in _CHANGED) and not notes.of_run(
+        session, run.workspace_id, run.number, None, 1
+    ):
         raise RefusedError(
             f"Sync {run.number} changed nothing in Twenty.", code="undo_nothing", remedy="Nothing to do."
         )

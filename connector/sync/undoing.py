@@ -30,7 +30,7 @@ from connector.store.db import Session
 from connector.store.intents import Intent
 from connector.store.removals import Left
 from connector.store.runs import Run
-from connector.sync import isolating, stages
+from connector.sync import isolating, stages, unnoting
 from connector.sync.scope import Scope
 from connector.sync.tools import Tools
 
@@ -52,6 +52,8 @@ def work(tools: Tools, scope: Scope, until: datetime) -> bool:
     """Take back until the time is up; True when nothing is left."""
     with scope.database.reading() as session:
         of = runs.numbered(session, scope.run.workspace_id, scope.run.checkpoint["of"])
+    if not unnoting.work(tools, scope, of, until):
+        return False
     for mapping in reversed(scope.mappings):
         while (step := _next(scope, mapping, of)) is not None:
             _take_back(scope, mapping, of, step)

@@ -23,6 +23,7 @@ _IGNORED: Final[Mapping[str, str]] = {
 }
 _DONE: Final = "The record is in step"
 _LEFT: Final = ("In Twenty, unless somebody deleted it", "Open, as far as this connector knows")
+_UNDONE: Final = "Taken back with the sync that left it"
 _WAITS: Final = "Waits for a record that is not in Twenty yet"
 _PARTLY: Final = "another record that it belongs to is not in Twenty yet"
 
@@ -51,11 +52,13 @@ class Note(NamedTuple):
 def note(one: Kept) -> Note:
     """A note or task that an event left, or is to leave."""
     name = one.rule.rpartition("/")[2].replace("_", " ")
-    told = {"left": _LEFT[one.kind == "task"], "done": "Done, marked by this connector"}
+    told = {"left": _LEFT[one.kind == "task"], "done": "Done, marked by this connector", "undone": _UNDONE}
     story = told.get(one.state, "To be left")
     if one.waits:
         story = _WAITS if one.state == "pending" else f"{story}; {_PARTLY}"
-    return Note(name[:1].upper() + name[1:], one.kind, one.crm_id, story, one.state != "pending")
+    return Note(
+        name[:1].upper() + name[1:], one.kind, one.crm_id, story, one.state not in ("pending", "undone")
+    )
 
 
 def took(event: InboxEvent) -> str:

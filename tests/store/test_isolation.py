@@ -326,7 +326,9 @@ ASKING: dict[str, Callable[[Session, str, World], Any]] = {
     "notes.begin": lambda s, w, a: sorted(notes.begin(s, w, a.home.connection_id, [LEFT], NOW)),
     "notes.find": lambda s, w, _: notes.find(s, w, [LEFT.key]),
     "notes.of_event": lambda s, w, a: notes.of_event(s, w, a.event_row, "pay-of-a"),
-    "notes.left": lambda s, w, _: notes.left(s, w, {"note-of-a": None}),
+    "notes.left": lambda s, w, _: notes.left(s, w, 1, {"note-of-a": None}),
+    "notes.of_run": lambda s, w, a: notes.of_run(s, w, a.run_number, None, 9),
+    "notes.undone": lambda s, w, _: notes.undone(s, w, ["note-of-a"]),
     "notes.done": lambda s, w, _: notes.done(s, w, ["note-of-a"]),
     "sales.of_record": lambda s, w, _: sales.of_record(s, w, "payment", "pay-of-a"),
     "sales.memberships_of": lambda s, w, a: sales.memberships_of(s, w, a.home.connection_id, ["pay-of-a"]),
@@ -666,6 +668,7 @@ DIFFERENT = Difference(
 )
 PAST = Past(Ref("whop", "product", "prod-of-a"), "person", "of-a", 0)
 LEFT = NewNote("rule-of-a", "pay-of-a", "note", "note-of-a", 1)
+THERE = NewNote("rule-of-a", "other-of-a", "note", "there-of-a", 2)
 AT_ONCE: dict[str, Any] = {"owner": "x", "now": NOW, "until": NOW + MINUTE}
 VISITOR = Visitor("operator-1", "browser-1")
 
@@ -889,7 +892,8 @@ def workspace_a(database: Database) -> World:
         sales.keep(session, "workspace-of-a", "connection-of-a", [paid])
         miss = Miss("workspace-of-a", "connection-of-a", "miss-of-a", "of-a", "of-a", NOW, NOW)
         misses.add(session, [miss, replace(miss, event_id="parked")])
-        notes.begin(session, "workspace-of-a", "connection-of-a", [LEFT], NOW)
+        notes.begin(session, "workspace-of-a", "connection-of-a", [LEFT, THERE], NOW)
+        notes.left(session, "workspace-of-a", run.number, {THERE.crm_id: None})
         refused = Refused("workspace-of-a", "connection-of-a", "wrong")
         hooks.count_refusals(session, {refused: 1}, at=NOW, address="network-of-a")
     for state in ("parked", "done"):

@@ -15,6 +15,7 @@ from scene import Scene
 
 from connector.core.records import Page, SourceRecord
 from connector.crms.twenty.client import TwentyClient
+from connector.crms.twenty.notes import TwentyNoter
 from connector.crms.twenty.writer import TwentyWriter
 from connector.outbound import OutboundSession
 from connector.ports import Lane, Reader, Writer
@@ -132,12 +133,17 @@ def breakable(scene: Scene, fate: Fate) -> Tools:
             seamed, company_id=_connection.company_id, page_size=parts.settings.whop_sync_batch_size
         )
 
-    def writer(workspace: Workspace, _lane: Lane) -> Writer:
+    def client(workspace: Workspace) -> TwentyClient:
         bearer = {"Authorization": f"Bearer {scene.crm_key}"}
         session = parts.door.session(workspace.crm_url, headers=bearer)
         seamed = BreakableSession(session, fate, BEFORE_CRM, AFTER_CRM)
-        client = TwentyClient(seamed, pause=lambda _seconds: None)
-        return TwentyWriter(client, batch=workspace.batch_cap or 200)
+        return TwentyClient(seamed, pause=lambda _seconds: None)
+
+    def writer(workspace: Workspace, _lane: Lane) -> Writer:
+        return TwentyWriter(client(workspace), batch=workspace.batch_cap or 200)
+
+    def noter(workspace: Workspace, _lane: Lane) -> TwentyNoter:
+        return TwentyNoter(client(workspace), batch=workspace.batch_cap or 200)
 
     return replace(
         tools,
@@ -145,6 +151,7 @@ def breakable(scene: Scene, fate: Fate) -> Tools:
         queue=BreakableBell(tools.queue, fate),
         open_reader=reader,
         open_writer=writer,
+        open_noter=noter,
     )
 
 

@@ -163,7 +163,7 @@ def test_an_event_lists_what_it_changed_and_the_notes_it_left(at_desk: Desk) -> 
     left = NewNote("membership/membership_ended", "mem_1", "note", "crm-note-1", id_)
     with at_desk.door.parts.database.transaction() as session:
         notes.begin(session, *ids, [left], NOON)
-        notes.left(session, at_desk.workspace.id, {"crm-note-1": None})
+        notes.left(session, at_desk.workspace.id, 1, {"crm-note-1": None})
     settle(at_desk, id_, run=run.number)
 
     page = at_desk.page(f"/events/{id_}")

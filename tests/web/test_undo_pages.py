@@ -10,6 +10,7 @@ from desk import Desk, a_person, an_update, desk
 from sqlalchemy import update
 
 from connector.core.outcomes import Result
+from connector.core.records import Ref
 from connector.store import audit, holds, runs
 from connector.store.models import link, sync_run
 from connector.store.runs import Run
@@ -106,6 +107,24 @@ def test_a_preview_says_what_would_happen_and_begins_it(at_desk: Desk) -> None:
     started = last_run(at_desk)
     assert (started.type, started.checkpoint["agreed"]) == ("undo", 1)
     assert "undo_started" in noted(at_desk)
+
+
+def test_a_preview_counts_and_lists_notes_and_tasks(at_desk: Desk) -> None:
+    gone: dict[str, Any] = {"reason": "unmade", "after": {"deletedAt": "2026-11-20T12:00:00Z"}}
+    note = an_update("note_1", **gone)._replace(ref=Ref("whop", "note", "note_1"), object="note")
+    task = an_update("task_1", reason="kept", warnings=("Somebody changed it in Twenty since.",))._replace(
+        ref=Ref("whop", "task", "task_1"), object="task", result=Result.SKIPPED
+    )
+    of = at_desk.run([a_person()])
+    place = {"of": of.number, "of_id": of.id, "removed": 0}
+    seen = at_desk.run([note, task], type="preview", status="success", checkpoint=place)
+
+    page = at_desk.page(f"/runs/{seen.id}")
+
+    assert "1 record</a> that the sync had made would be moved to the bin of Twenty" in page
+    assert "Among them is 1 note that it had left." in page
+    assert "Somebody changed it in Twenty since." in page
+    assert "/records/note/" not in page, "a note has no page of its own"
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", None])

@@ -17,6 +17,8 @@ from uuid import UUID, uuid5
 import structlog
 
 from connector.core.notes import OWNER
+from connector.core.notes import Kind as NoteKind
+from connector.core.undoing import LeftNote
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.columns import look_query, type_name
 from connector.crms.twenty.further import ANY
@@ -51,6 +53,7 @@ _SORTS: Final[Mapping[str, _Sort]] = {
 }
 _OWNERS: Final = {"opportunity": ("opportunities", "ownerId"), "company": ("companies", "accountOwnerId")}
 _DONE: Final = "DONE"
+_ALIVE: Final = {"deletedAt": {"is": "NULL"}}
 
 
 class TwentyNoter:
@@ -79,13 +82,41 @@ class TwentyNoter:
         tasks = _SORTS["task"].of
         for start in range(0, len(task_ids), self._batch):
             ids = list(task_ids[start : start + self._batch])
-            still_open = [{"id": {"in": ids}}, {"deletedAt": {"is": "NULL"}}, {"status": {"neq": _DONE}}]
+            still_open = [{"id": {"in": ids}}, _ALIVE, {"status": {"neq": _DONE}}]
             query = "mutation($f:TaskFilterInput,$d:TaskUpdateInput!){updateTasks(filter:$f,data:$d){id}}"
             variables = {"f": {"and": still_open}, "d": {"status": _DONE}}
             try:
                 self._mutate(f"update{type_name(tasks.plural)}", query, variables)
             except Refusal as refusal:
                 raise SchemaError(f"Twenty does not let tasks be closed: {refusal}") from refusal
+
+    def look(self, kind: NoteKind, ids: Sequence[str]) -> dict[str, LeftNote]:
+        """One request."""
+        rows = self._look(_SORTS[kind].of, ids, "title", "createdAt", "updatedAt", "deletedAt") if ids else []
+        return {
+            row["id"]: LeftNote(
+                row["id"],
+                row.get("title") or "",
+                row.get("createdAt"),
+                row.get("updatedAt"),
+                row.get("deletedAt") is not None,
+            )
+            for row in rows
+        }
+
+    def remove(self, kind: NoteKind, notes: Sequence[LeftNote]) -> set[str]:
+        """One request. The guard names all their times: what somebody changes meanwhile gets a later one."""
+        if not notes:
+            return set()
+        of = _SORTS[kind].of
+        name, type_ = f"delete{type_name(of.plural)}", type_name(of.name)
+        times = sorted({one.updated_at for one in notes if one.updated_at})
+        same = [{"id": {"in": [one.id for one in notes]}}, {"updatedAt": {"in": times}}, _ALIVE]
+        query = f"mutation($f:{type_}FilterInput){{{name}(filter:$f){{id}}}}"
+        try:
+            return {row["id"] for row in self._mutate(name, query, {"f": {"and": same}})}
+        except Refusal as refusal:
+            raise SchemaError(f"Twenty does not let {of.plural} be deleted: {refusal}") from refusal
 
     # --- who does it
 
@@ -187,13 +218,15 @@ class TwentyNoter:
         query = f"mutation($data:[{type_name(of.name)}CreateInput!]!){{{name}(data:$data){{id}}}}"
         self._mutate(name, query, {"data": rows})
 
-    def _mutate(self, name: str, query: str, variables: Mapping[str, Any]) -> None:
-        if not isinstance(self._client.mutate(query, variables).get(name), list):
+    def _mutate(self, name: str, query: str, variables: Mapping[str, Any]) -> list[Row]:
+        rows = self._client.mutate(query, variables).get(name)
+        if not isinstance(rows, list):
             raise TryLaterError(f"Twenty's answer holds no {name}.", code="crm_answer_incomplete")
+        return rows
 
-    def _look(self, of: _Object, ids: Collection[str], pick: str) -> list[Row]:
+    def _look(self, of: _Object, ids: Collection[str], *pick: str) -> list[Row]:
         """These rows, in the bin or out of it."""
-        query = look_query(of.name, of.plural, ["id", pick])
+        query = look_query(of.name, of.plural, ["id", *pick])
         wanted = {"and": [{"id": {"in": sorted(ids)}}, ANY]}
         try:
             return _nodes(self._client.query(query, {"f": wanted, "n": 2 * len(ids) + 100}), of.plural)

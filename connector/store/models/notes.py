@@ -22,11 +22,14 @@ note = Table(
     Column("kind", String(10), nullable=False),
     #: Our own id of it in the CRM, given before it is sent.
     Column("crm_id", String(36), nullable=False),
-    #: pending (perhaps in the CRM), left (it is, or was: a person may delete it) or done (a task, by us).
+    #: pending (perhaps in the CRM), left (it is, or was: a person may delete it), done (a task, by us) or
+    #: undone (taken back with the run that left it).
     Column("state", String(10), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     #: The event of the inbox that it came from; null for those of before this was kept.
     Column("event", Big),
+    #: Number of the run that left it first.
+    Column("run", Big),
     #: The object and the source id of a record that it is to stand beside and that is not in the CRM yet.
     Column("waits_object", String(64)),
     Column("waits_for", String(100)),
@@ -34,5 +37,6 @@ note = Table(
     UniqueConstraint("per", "rule", "workspace_id"),
     Index("ix_note_connection_id", "connection_id", "state"),
     Index("ix_note_event", "event"),
+    Index("ix_note_run", "run"),
     Index("ix_note_waits_for", "waits_for"),
 )
