@@ -184,3 +184,32 @@ def test_a_job_killed_anywhere_takes_back_each_once(synced: Scene, seam: str) ->
     assert (done.status, done.counts) == ("success", shown.counts)
     assert (notes(synced), notes(synced, "tasks")) == ([], [])
     assert of_notes(synced, done) == of_notes(synced, shown)
+
+
+def test_one_that_waits_for_a_record_is_woken_no_more(synced: Scene) -> None:
+    a_failure(synced)
+    run, (row,) = last_run(synced), notes(synced)
+    member = next(each for each in synced.rows("people") if each["whopMemberId"])["whopMemberId"]
+    waits = {row["id"]: ("person", member)}
+    assert synced.workspace is not None
+    with synced.parts.database.transaction() as session:
+        kept.left(session, synced.workspace.id, run.number + 50, waits)
+
+    undone(synced, run)
+
+    assert notes(synced) == [], "it stays that run's, though another left it again"
+    with synced.parts.database.transaction() as session:
+        assert kept.wake(session) == {}
+        assert kept.left(session, synced.workspace.id, run.number, waits) == 0
+        assert kept.done(session, synced.workspace.id, [row["id"]]) == 0
+
+
+def test_one_that_changes_after_the_look_is_not_deleted(synced: Scene) -> None:
+    a_failure(synced)
+    assert synced.workspace is not None
+    noter, (row,) = synced.tools.open_noter(synced.workspace, "full"), notes(synced)
+    seen = noter.look("note", [row["id"]])
+    change(synced, "Note", row["id"], title="Mine")
+
+    assert noter.remove("note", list(seen.values())) == set()
+    assert [each["title"] for each in notes(synced)] == ["Mine"]
