@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0031_notes_of_runs"
-down_revision = "0030_conversations"
+revision = "0032_notes_of_runs"
+down_revision = "0031_who_may_ask"
 branch_labels = None
 depends_on = None
 
