@@ -48,6 +48,8 @@ PAGES = {
     "alerts": "/alerts",
     "automations": "/automations",
     "automation": "/connections/{connection}/automations/one_time_purchases",
+    "automation-with-conversations": "/connections/{connection}/automations/welcome_message",
+    "checkout-links": "/connections/{connection}/checkout",
     "automation-tried": "/connections/{connection}/automations/one_time_purchases/trial",
     "removals": "/runs/{removing}/removals",
     "run-waiting-removals": "/runs/{removing}",
