@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from connector.core.automation import Automation
 from connector.sources.whop import scopes
@@ -11,6 +11,11 @@ from connector.store import automations, crm_requests
 from connector.store.connections import Connection
 from connector.sync.act_endings import CRM
 from connector.web import act_words, shell
+
+CHECKOUT: Final = "checkout_links"
+"""The page of checkout links, as what the approval is asked for; it reads plans and changes nothing."""
+
+PLANS: Final = "plan:basic:read"
 
 
 class Asked(NamedTuple):
@@ -41,6 +46,8 @@ def _uses(one: Connection, name: str) -> list[tuple[str, str, str]]:
     uses = [use for each in parts.acts.automations if each.name in on for use in _of(each)]
     if (asks and asks.since) or name == CRM.name:
         uses += [(CRM.title, each.name, each.title) for each in (CANCEL, MANAGE)]
+    if name == CHECKOUT:
+        uses.append(("Checkout links", PLANS, scopes.title_of(PLANS)))
     return uses
 
 

@@ -10,7 +10,7 @@ from flask import Blueprint, render_template
 from connector.core.records import SourceRecord
 from connector.errors import ConnectorError
 from connector.store.connections import Connection
-from connector.web import access, error_registry, present, shell
+from connector.web import access, act_scopes, error_registry, present, shell
 from connector.web.views_connections import found_or_404
 
 blueprint = access.protect(Blueprint("checkout", __name__))
@@ -45,6 +45,8 @@ def show(id_: str) -> str:
         offers=sorted(offers, key=lambda offer: (offer.hidden, offer.title.casefold())),
         most=_MOST,
         trouble=trouble,
+        lacks=act_scopes.PLANS if trouble and trouble.code == "whop_scope" else None,
+        again=act_scopes.CHECKOUT,
     )
 
 

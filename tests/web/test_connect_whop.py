@@ -553,3 +553,19 @@ def test_permissions_are_listed_as_people_write(site: Site, browser: Browser) ->
         "Needs the permissions support_chat:create (open support chats), support_chat:message:create (write "
         "in support chats) and support_chat:read (read support chats, so that nothing is written twice)."
     ) in unescape(text)
+
+
+def test_checkout_links_ask_for_the_plans_and_nothing_else(site: Site, browser: Browser) -> None:
+    browser.connect()
+    (made,) = site.connections()
+    page = browser.get(f"/connections/{made.id}/checkout").text
+    before = query(browser.leave(connection=made.id))["scope"].split()
+
+    assert "It lacks plan:basic:read, by which plans are read." in page
+    assert f"/connect/whop?connection={made.id}&amp;automation=checkout_links" in page
+    again = browser.get(f"/connect/whop?connection={made.id}&automation=checkout_links").text
+    assert "for Checkout links" in again
+    asked = query(browser.leave(connection=made.id, automation="checkout_links"))["scope"].split()
+    assert {*asked} - {*before} == {"plan:basic:read"}
+    browser.get(browser.approve(connection=made.id, automation="checkout_links"))
+    assert "Link to send" in browser.get(f"/connections/{made.id}/checkout").text
