@@ -11,8 +11,10 @@ import pytest
 from automating import act, buys, cancels, desk_of, every, hear, status_of, switch_on
 from breaking import (
     AFTER_COMMIT,
+    AFTER_CRM,
     AFTER_WHOP,
     BEFORE_COMMIT,
+    BEFORE_CRM,
     BEFORE_WHOP,
     BreakableDatabase,
     BreakableSession,
@@ -22,13 +24,17 @@ from breaking import (
 from events import receive, take
 from scene import Scene
 
+from connector.crms.twenty.client import TwentyClient
+from connector.crms.twenty.notes import TwentyNoter
 from connector.ports.acts import SourceActs
+from connector.ports.crm_notes import Noter
 from connector.sources.whop import headers
 from connector.sources.whop.acting import WhopActs
 from connector.sources.whop.reader import WhopReader
 from connector.store import alerts
 from connector.store.connections import Connection
 from connector.store.db import Session
+from connector.store.workspaces import Workspace
 from connector.sync import acting, alerting
 from connector.sync.act_endings import ActDesk
 from connector.sync.acting import LEASE
@@ -66,8 +72,15 @@ def to_be_killed(scene: Scene, fate: Fate) -> ActDesk:
         reader = WhopReader(seamed, company_id=connection.company_id)
         return WhopActs(seamed, reader, connection.company_id)
 
+    def open_noter(workspace: Workspace) -> Noter:
+        bearer = {"Authorization": f"Bearer {scene.crm_key}"}
+        session = scene.parts.door.session(workspace.crm_url, headers=bearer)
+        seamed = BreakableSession(session, fate, BEFORE_CRM, AFTER_CRM)
+        return TwentyNoter(TwentyClient(seamed, pause=lambda _seconds: None))
+
     database = DeadDatabase(scene.parts.database, fate)
-    return replace(desk_of(scene), database=database, open_acts=open_acts)  # type: ignore[arg-type]
+    opened = {"open_acts": open_acts, "open_noter": open_noter}
+    return replace(desk_of(scene), database=database, **opened)  # type: ignore[arg-type]
 
 
 @on_sqlite

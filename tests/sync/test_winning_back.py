@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from automating import act, desk_of, every, hear, the_act
-from breaking import AFTER_COMMIT, BEFORE_COMMIT, Fate, Killed
+from breaking import AFTER_CRM, BEFORE_CRM, Fate, Killed
 from events import a_body
 from happening import notes
 from scene import Json, Scene, one
-from test_act_kills import to_be_killed
+from test_act_kills import SEAMS, to_be_killed
 
 from connector.sync import switching
 from connector.sync.acting import LEASE
@@ -23,12 +23,21 @@ on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def on(scene: Scene) -> Scene:
+def synced(scene: Scene) -> Scene:
     assert scene.sync().status == "success"
+    return scene
+
+
+def switched(scene: Scene, name: str) -> Scene:
     assert scene.connection is not None
-    switching.switch_on(desk_of(scene), scene.connection, "win_back", {}, ())
+    switching.switch_on(desk_of(scene), scene.connection, name, {}, ())
     scene.clock.advance(1)
     return scene
+
+
+@pytest.fixture
+def on(synced: Scene) -> Scene:
+    return switched(synced, "win_back")
 
 
 def leaves(scene: Scene, place: int = 0) -> str:
@@ -88,13 +97,19 @@ def test_a_membership_that_goes_on_is_no_task(on: Scene) -> None:
 
 
 @on_sqlite
-@pytest.mark.parametrize("seam", [BEFORE_COMMIT, AFTER_COMMIT])
-def test_a_task_killed_at_any_commit_is_left_once(on: Scene, seam: str) -> None:
-    for nth in (1, 2, 3):
-        leaves(on, nth)
+@pytest.mark.parametrize(("name", "wait"), [("win_back", DAYS + 60), ("ended_membership", 1)])
+@pytest.mark.parametrize("seam", [*SEAMS, BEFORE_CRM, AFTER_CRM])
+def test_a_task_killed_at_any_seam_is_left_once(synced: Scene, name: str, wait: int, seam: str) -> None:
+    on, nth, struck = switched(synced, name), 0, True
+    while struck:
+        leaves(on, 0)
+        nth += 1
+        fate = Fate(seam, nth)
         with suppress(Killed):
-            act(on, DAYS + 60, desk=to_be_killed(on, Fate(seam, nth)), owner=f"killed-{nth}")
+            act(on, wait, desk=to_be_killed(on, fate), owner=f"killed-{nth}")
+        struck = fate.struck
         act(on, LEASE.total_seconds() + 1, owner=f"next-{nth}")
 
-        assert len(tasks(on)) == nth
+        assert len(tasks(on)) == nth, f"killed {seam}, the {nth}th time"
     assert {each.state for each in every(on)} == {"done"}
+    assert nth > 1, "the seam is passed"
