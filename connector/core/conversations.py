@@ -15,15 +15,9 @@ from connector.core.records import iso
 from connector.core.wording import escaped
 
 State = Literal["open", "answered", "timed_out", "closed"]
-STATES: Final[Sequence[State]] = ("open", "answered", "timed_out", "closed")
-OVER: Final[Sequence[State]] = ("timed_out", "closed")
-"""Nobody looks any more, unless an event tells something."""
 
 PATIENCE: Final = timedelta(days=7)
 """How long an answer is waited for, and after one the next, where a file says nothing else."""
-
-ENDED: Final = ("canceled", "expired")
-"""How a membership stands whose buyer has nothing any more."""
 
 _OFTEN: Final = timedelta(hours=1)
 _SELDOM: Final = timedelta(days=1)

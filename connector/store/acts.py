@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 
+from connector.core.automation import record_of
 from connector.store import leases
 from connector.store.db import Session, insert_new, many
 from connector.store.models import act, connection
@@ -193,7 +194,7 @@ def get(session: Session, workspace_id: str, id_: int) -> Act | None:
 
 def asked_at(session: Session, one: Act, choice: str) -> datetime | None:
     """When the same record of the CRM asked for this last, before this act, and was not refused."""
-    record = one.source_id.partition("@")[0]
+    record = record_of(one.source_id)
     query = select(act).where(
         act.c.source_id.startswith(f"{record}@", autoescape=True),
         act.c.workspace_id == one.workspace_id,

@@ -7,7 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
+from connector.core import requests
+from connector.core.requests import Change, Standing
 from connector.errors import TryLaterError
+from connector.ports.acts import SourceActs
 from connector.sync.act_endings import Job
 
 _LONGEST_ASKED: Final = 10.0
@@ -56,3 +59,23 @@ def ask(
             if is_done(after):
                 return
             raise TryLaterError("Whop answered, but nothing has changed there.", code="act_unanswered")
+
+
+def standing(source: SourceActs, membership_id: str, change: Change) -> Standing:
+    """How far a change of a membership is from what the source says of it now."""
+    found = source.record("membership", membership_id)
+    return requests.standing(found.fields if found else None, change)
+
+
+def ask_change(
+    job: Job, source: SourceActs, membership_id: str, change: Change, waits: Sequence[timedelta]
+) -> None:
+    """Have a membership changed that is not so yet. Raises as ``ask``."""
+    begin(job, membership_id, f"Asking Whop to {requests.DOING[change]}: {membership_id}.")
+    ask(
+        job,
+        waits,
+        lambda key: source.change(membership_id, change, key=key).fields,
+        is_done=lambda after: requests.standing(after, change).done,
+        look=lambda: standing(source, membership_id, change).done,
+    )

@@ -20,6 +20,7 @@ import structlog
 from connector.core import conversations as core
 from connector.core.conversations import Post
 from connector.core.outcomes import as_json
+from connector.core.purchases import ENDED
 from connector.core.records import SourceRecord, iso
 from connector.errors import ConnectorError, TryLaterError
 from connector.ports import Clock, Lane, Reader
@@ -119,7 +120,7 @@ def _prolong(look: _Look) -> None:
 def _look(look: _Look) -> None:
     desk, one = look.desk, look.one
     membership = _membership(desk.open_reader(look.connection, _LANE), one)
-    ended = membership is not None and membership.fields.get("status") in core.ENDED
+    ended = membership is not None and membership.fields.get("status") in ENDED
     posts = _posts(desk.open_chats(look.connection), one)
     now = desk.clock()
     since = one.since or core.since(posts, one.text, one.user_id, one.begun_at) or iso(one.begun_at)

@@ -30,30 +30,17 @@ def carry_out(job: Job, source: SourceActs) -> None:
     if change is None:
         return
     id_ = job.act.membership_id or ""
-    found = source.record("membership", id_)
-    standing = requests.standing(found.fields if found else None, change)
+    standing = act_calls.standing(source, id_, change)
     if standing.never:
         _answer(job, crm, f"Not done: {standing.never}")
         skip(job, standing.never)
         return
     if not standing.done:
-        act_calls.begin(job, id_, f"Asking Whop to {requests.DOING[change]}: {id_}.")
-        act_calls.ask(
-            job,
-            CRM.calls,
-            lambda key: source.change(id_, change, key=key).fields,
-            is_done=lambda after: requests.standing(after, change).done,
-            look=lambda: _is_done(source, id_, change),
-        )
+        act_calls.ask_change(job, source, id_, change, CRM.calls)
     elif job.act.begun_at is not None:
         job.note("Whop shows that it was carried out: only the answer had been lost.")
     _answer(job, crm, f"{requests.DONE[change]} {iso(job.desk.clock())[:16].replace('T', ' ')} UTC")
     done(job, CRM, requests.DONE[change], id_)
-
-
-def _is_done(source: SourceActs, id_: str, change: Change) -> bool:
-    found = source.record("membership", id_)
-    return requests.standing(found.fields if found else None, change).done
 
 
 def _taken(job: Job) -> tuple[CrmRequests, Change | None]:

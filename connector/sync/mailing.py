@@ -12,7 +12,7 @@ from typing import Final
 from connector.core.automation import Automation, Step
 from connector.errors import RefusedError, TryLaterError
 from connector.ports.acts import SourceActs
-from connector.sync import act_calls
+from connector.sync import act_calls, buyers
 from connector.sync.act_endings import Job, done, skip
 from connector.sync.messaging import VALID
 
@@ -27,13 +27,12 @@ def carry_out(job: Job, source: SourceActs, automation: Automation, step: Step, 
     if membership is None or membership.fields["status"] not in VALID:
         skip(job, "The membership is not valid any more.", membership_id=id_)
         return
-    member_id = membership.fields.get("member_id")
-    member = source.record("member", member_id) if member_id else None
+    member = buyers.member_of(source, membership)
     address = member.fields.get("email") if member else None
     if not isinstance(address, str) or not address:
         skip(job, "Whop tells no e-mail address of its buyer.", membership_id=id_)
         return
-    fields = {**membership.fields, "member": dict(member.fields) if member else None}
+    fields = buyers.told_of(membership, member)
     doubts = _begin(job, id_)
     _hand_over(job, address, step.says(fields), step.body(fields), doubts)
     twice = " An earlier answer of the mail server was lost, so it may have arrived twice." if doubts else ""

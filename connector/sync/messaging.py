@@ -13,7 +13,7 @@ from typing import Final
 from connector.core.automation import Automation, Step
 from connector.core.records import SourceRecord
 from connector.ports.acts import SourceActs
-from connector.sync import act_calls, listening
+from connector.sync import act_calls, buyers, listening
 from connector.sync.act_endings import Job, done, skip
 
 VALID: Final = ("trialing", "active", "completed", "past_due", "canceling")
@@ -53,9 +53,7 @@ def carry_out(job: Job, source: SourceActs, automation: Automation, step: Step, 
 
 def text_of(source: SourceActs, step: Step, membership: SourceRecord) -> str:
     """What is written."""
-    member_id = membership.fields.get("member_id")
-    member = source.record("member", member_id) if member_id else None
-    return step.says({**membership.fields, "member": dict(member.fields) if member else None})
+    return step.says(buyers.told_of(membership, buyers.member_of(source, membership)))
 
 
 def _count(source: SourceActs, channel: str, text: str) -> int:

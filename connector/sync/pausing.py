@@ -44,8 +44,7 @@ def is_unpaid(job: Job, source: SourceActs, found: Matched) -> bool:
 def carry_out(job: Job, source: SourceActs, automation: Automation, step: Step, id_: str) -> None:
     """Pause or resume it, unless that is so already or cannot be."""
     change = _CHANGES[step.verb]
-    membership = source.record("membership", id_)
-    standing = requests.standing(membership.fields if membership else None, change)
+    standing = act_calls.standing(source, id_, change)
     if standing.never:
         skip(job, standing.never, membership_id=id_)
         return
@@ -55,17 +54,5 @@ def carry_out(job: Job, source: SourceActs, automation: Automation, step: Step, 
     if standing.done:
         job.note("Whop shows that it was carried out: only the answer had been lost.")
     else:
-        act_calls.begin(job, id_, f"Asking Whop to {requests.DOING[change]}: {id_}.")
-        act_calls.ask(
-            job,
-            automation.calls,
-            lambda key: source.change(id_, change, key=key).fields,
-            is_done=lambda after: requests.standing(after, change).done,
-            look=lambda: _is_done(source, id_, change),
-        )
+        act_calls.ask_change(job, source, id_, change, automation.calls)
     done(job, automation, requests.DONE[change], id_)
-
-
-def _is_done(source: SourceActs, id_: str, change: Change) -> bool:
-    found = source.record("membership", id_)
-    return requests.standing(found.fields if found else None, change).done

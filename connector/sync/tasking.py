@@ -11,6 +11,7 @@ from connector.core.records import Ref, SourceRecord, iso
 from connector.ports.acts import SourceActs
 from connector.ports.crm_notes import NewNote
 from connector.store import links, workspaces
+from connector.sync import buyers
 from connector.sync.act_endings import Job, done, skip
 
 _ACCESS: Final = "customer"
@@ -23,8 +24,7 @@ def carry_out(job: Job, source: SourceActs, automation: Automation, step: Step, 
     if membership is None:
         skip(job, "Whop has this membership no more.", membership_id=id_)
         return
-    member_id = membership.fields.get("member_id")
-    member = source.record("member", member_id) if member_id else None
+    member = buyers.member_of(source, membership)
     if automation.unless_access and member is not None and member.fields.get("access_level") == _ACCESS:
         skip(job, "Its buyer has access again.", membership_id=id_)
         return
@@ -35,7 +35,7 @@ def carry_out(job: Job, source: SourceActs, automation: Automation, step: Step, 
     act, now = job.act, job.desk.clock()
     with job.desk.database.reading() as session:
         workspace = workspaces.get(session, act.workspace_id)
-    fields = {**membership.fields, "member": dict(member.fields) if member else None}
+    fields = buyers.told_of(membership, member)
     key = f"act/{act.connection_id}/{act.automation}/{act.step}/{act.source_id}"
     title, text = step.says(fields)[:200], step.body(fields)
     note = NewNote(str(uuid5(NAMESPACE_URL, key)), "task", title, text, beside, iso(now))

@@ -15,7 +15,7 @@ from connector.web import act_words, shell
 CHECKOUT: Final = "checkout_links"
 """The page of checkout links, as what the approval is asked for; it reads plans and changes nothing."""
 
-PLANS: Final = "plan:basic:read"
+PLANS: Final = scopes.BY_KIND["plan"]
 
 
 class Asked(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import flask
 import structlog
@@ -14,7 +14,7 @@ from connector.errors import ConnectorError, MappingFileError, RefusedError
 from connector.store import mappings, overview
 from connector.store.runs import LogEntry
 from connector.sync import changing, rehearsing, undoing
-from connector.sync.changing import Draft
+from connector.sync.changing import Draft, How
 from connector.sync.rehearsing import Wanted
 from connector.web import (
     access,
@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 blueprint = access.protect(Blueprint("mapping_change", __name__))
 
 _SAMPLES: Final = 5
-_HOW: Final = ("edited", "uploaded", "reverted", "shipped", "removed", "recipe_on", "recipe_off")
+_HOW: Final = get_args(How)
 
 
 @blueprint.get("/mappings/<file>/effects/<version>")

@@ -97,8 +97,8 @@ class Vocabulary:
         return [
             Change(
                 self.field(entry.object, name),
-                value(before.get(name), self._options.get((entry.object, name))),
-                value(after.get(name), self._options.get((entry.object, name))),
+                self.value(entry.object, name, before.get(name)),
+                self.value(entry.object, name, after.get(name)),
                 name in (entry.drift or ()),
             )
             for name in {**after, **before}

@@ -10,7 +10,6 @@ cannot be understood is given as it is, so that it equals nothing of ours.
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ import phonenumbers
 
 from connector.core.mapping import ValueProblem
 from connector.core.records import iso
+from connector.core.transforms.kit import is_finite
 
 EXACT = 2**53
 """Beyond this a JSON number loses digits on its way through Twenty."""
@@ -53,9 +53,7 @@ def _storable(value: str) -> str:
 
 
 def number(value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueProblem("a number", value)
-    if isinstance(value, float) and not math.isfinite(value):  # a long whole number it could not even take
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not is_finite(value):
         raise ValueProblem("a number", value)
     if abs(value) > EXACT:
         raise ValueProblem(f"a number up to {EXACT}", value)
