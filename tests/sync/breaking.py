@@ -95,6 +95,17 @@ class BreakableDatabase:
         self._fate.at(AFTER_COMMIT)
 
 
+class DeadDatabase(BreakableDatabase):
+    """As a killed worker's: nothing is tidied up afterwards."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        if self._fate.struck:
+            raise Killed
+        with super().transaction() as session:
+            yield session
+
+
 class BreakableSession:
     """A session of the door whose requests are seams."""
 
@@ -121,29 +132,33 @@ class BreakableBell:
         self._fate.at(AFTER_RING)
 
 
+def seamed_whop(scene: Scene, fate: Fate) -> BreakableSession:
+    """A session with Whop whose requests are seams."""
+    session = scene.parts.door.session(scene.parts.settings.whop_api_url, headers=headers(scene.whop_key))
+    return BreakableSession(session, fate, BEFORE_WHOP, AFTER_WHOP)
+
+
+def seamed_crm(scene: Scene, fate: Fate, workspace: Workspace) -> TwentyClient:
+    """A client of the CRM whose requests are seams."""
+    bearer = {"Authorization": f"Bearer {scene.crm_key}"}
+    session = scene.parts.door.session(workspace.crm_url, headers=bearer)
+    seamed = BreakableSession(session, fate, BEFORE_CRM, AFTER_CRM)
+    return TwentyClient(seamed, pause=lambda _seconds: None)
+
+
 def breakable(scene: Scene, fate: Fate) -> Tools:
     """The scene's tools with a seam at every commit, request and ring."""
-    parts, tools = scene.parts, scene.tools
+    tools = scene.tools
 
     def reader(_connection: Connection, _lane: Lane = "full") -> Reader:
-        url = parts.settings.whop_api_url
-        session = parts.door.session(url, headers=headers(scene.whop_key))
-        seamed = BreakableSession(session, fate, BEFORE_WHOP, AFTER_WHOP)
-        return WhopReader(
-            seamed, company_id=_connection.company_id, page_size=parts.settings.whop_sync_batch_size
-        )
-
-    def client(workspace: Workspace) -> TwentyClient:
-        bearer = {"Authorization": f"Bearer {scene.crm_key}"}
-        session = parts.door.session(workspace.crm_url, headers=bearer)
-        seamed = BreakableSession(session, fate, BEFORE_CRM, AFTER_CRM)
-        return TwentyClient(seamed, pause=lambda _seconds: None)
+        size = scene.parts.settings.whop_sync_batch_size
+        return WhopReader(seamed_whop(scene, fate), company_id=_connection.company_id, page_size=size)
 
     def writer(workspace: Workspace, _lane: Lane) -> Writer:
-        return TwentyWriter(client(workspace), batch=workspace.batch_cap or 200)
+        return TwentyWriter(seamed_crm(scene, fate, workspace), batch=workspace.batch_cap or 200)
 
     def noter(workspace: Workspace, _lane: Lane) -> TwentyNoter:
-        return TwentyNoter(client(workspace), batch=workspace.batch_cap or 200)
+        return TwentyNoter(seamed_crm(scene, fate, workspace), batch=workspace.batch_cap or 200)
 
     return replace(
         tools,

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from automating import act, buys, cancels, desk_of, every, hear, status_of, switch_on
 from breaking import (
     AFTER_COMMIT,
-    AFTER_CRM,
     AFTER_WHOP,
     BEFORE_COMMIT,
-    BEFORE_CRM,
     BEFORE_WHOP,
-    BreakableDatabase,
-    BreakableSession,
+    DeadDatabase,
     Fate,
     Killed,
+    seamed_crm,
+    seamed_whop,
 )
 from events import receive, take
 from scene import Scene
 
-from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.notes import TwentyNoter
 from connector.ports.acts import SourceActs
 from connector.ports.crm_notes import Noter
-from connector.sources.whop import headers
 from connector.sources.whop.acting import WhopActs
 from connector.sources.whop.reader import WhopReader
 from connector.store import alerts
 from connector.store.connections import Connection
-from connector.store.db import Session
 from connector.store.workspaces import Workspace
 from connector.sync import acting, alerting
 from connector.sync.act_endings import ActDesk
@@ -43,17 +39,6 @@ from tests.catching import MailCatcher, mail_caught
 SEAMS = (BEFORE_COMMIT, AFTER_COMMIT, BEFORE_WHOP, AFTER_WHOP)
 
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-
-
-class DeadDatabase(BreakableDatabase):
-    """As a killed worker's: nothing is tidied up afterwards."""
-
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        if self._fate.struck:
-            raise Killed
-        with super().transaction() as session:
-            yield session
 
 
 @pytest.fixture
@@ -67,16 +52,12 @@ def to_be_killed(scene: Scene, fate: Fate) -> ActDesk:
     """The desk of a worker that dies at a seam."""
 
     def open_acts(connection: Connection) -> SourceActs:
-        session = scene.parts.door.session(scene.parts.settings.whop_api_url, headers=headers(scene.whop_key))
-        seamed = BreakableSession(session, fate, BEFORE_WHOP, AFTER_WHOP)
+        seamed = seamed_whop(scene, fate)
         reader = WhopReader(seamed, company_id=connection.company_id)
         return WhopActs(seamed, reader, connection.company_id)
 
     def open_noter(workspace: Workspace) -> Noter:
-        bearer = {"Authorization": f"Bearer {scene.crm_key}"}
-        session = scene.parts.door.session(workspace.crm_url, headers=bearer)
-        seamed = BreakableSession(session, fate, BEFORE_CRM, AFTER_CRM)
-        return TwentyNoter(TwentyClient(seamed, pause=lambda _seconds: None))
+        return TwentyNoter(seamed_crm(scene, fate, workspace))
 
     database = DeadDatabase(scene.parts.database, fate)
     opened = {"open_acts": open_acts, "open_noter": open_noter}

@@ -16,11 +16,12 @@ from breaking import (
     BEFORE_CRM,
     BEFORE_WHOP,
     BreakableSession,
+    DeadDatabase,
     Fate,
     Killed,
 )
 from scene import Json, Scene
-from test_act_kills import DeadDatabase, to_be_killed
+from test_act_kills import to_be_killed
 
 from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.requests import TwentyRequests

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from breaking import (
     BEFORE_COMMIT,
     BEFORE_CRM,
     BEFORE_WHOP,
-    BreakableDatabase,
+    DeadDatabase,
     Fate,
     Killed,
     breakable,
@@ -25,7 +24,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scene import Scene
 
-from connector.store.db import Session
 from connector.sync import endings, eventruns, mirror
 from connector.sync.drain import LEASE
 from connector.sync.mirror import Tools
@@ -42,17 +40,6 @@ def synced(scene: Scene) -> Scene:
     """Everything is in step."""
     assert scene.sync().status == "success"
     return scene
-
-
-class DeadDatabase(BreakableDatabase):
-    """As a killed worker's: nothing is tidied up afterwards."""
-
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        if self._fate.struck:
-            raise Killed
-        with super().transaction() as session:
-            yield session
 
 
 def to_be_killed(scene: Scene, fate: Fate) -> Tools:

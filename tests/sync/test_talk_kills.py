@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,10 +16,11 @@ from breaking import (
     BEFORE_COMMIT,
     BEFORE_CRM,
     BEFORE_WHOP,
-    BreakableDatabase,
-    BreakableSession,
+    DeadDatabase,
     Fate,
     Killed,
+    seamed_crm,
+    seamed_whop,
 )
 from events import a_body, receive, take
 from happening import notes
@@ -28,16 +28,13 @@ from scene import Scene
 from talking import every, look, replies, says, talk_desk, the_talk, told, welcome, welcoming
 from test_act_kills import to_be_killed as killed_while_it_acts
 
-from connector.crms.twenty.client import TwentyClient
 from connector.crms.twenty.notes import TwentyNoter
 from connector.ports import Lane, Reader
 from connector.ports.chats import Chats
 from connector.ports.crm_notes import Noter
-from connector.sources.whop import headers
 from connector.sources.whop.chatting import WhopChats
 from connector.sources.whop.reader import WhopReader
 from connector.store.connections import Connection
-from connector.store.db import Session
 from connector.store.workspaces import Workspace
 from connector.sync import conversing
 from connector.sync.acting import LEASE as ACT_LEASE
@@ -46,17 +43,6 @@ from connector.sync.conversing import LEASE, TalkDesk
 SEAMS = (BEFORE_COMMIT, AFTER_COMMIT, BEFORE_WHOP, AFTER_WHOP, BEFORE_CRM, AFTER_CRM)
 
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-
-
-class DeadDatabase(BreakableDatabase):
-    """As a killed worker's: nothing is tidied up afterwards."""
-
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        if self._fate.struck:
-            raise Killed
-        with super().transaction() as session:
-            yield session
 
 
 @pytest.fixture
@@ -68,21 +54,14 @@ def on(scene: Scene) -> Scene:
 def to_be_killed(scene: Scene, fate: Fate) -> TalkDesk:
     """The desk of a worker that dies at a seam."""
 
-    def whop() -> BreakableSession:
-        session = scene.parts.door.session(scene.parts.settings.whop_api_url, headers=headers(scene.whop_key))
-        return BreakableSession(session, fate, BEFORE_WHOP, AFTER_WHOP)
-
     def reader(connection: Connection, _lane: Lane = "full") -> Reader:
-        return WhopReader(whop(), company_id=connection.company_id)
+        return WhopReader(seamed_whop(scene, fate), company_id=connection.company_id)
 
     def chats(_connection: Connection) -> Chats:
-        return WhopChats(whop())
+        return WhopChats(seamed_whop(scene, fate))
 
     def noter(workspace: Workspace, _lane: Lane) -> Noter:
-        bearer = {"Authorization": f"Bearer {scene.crm_key}"}
-        session = scene.parts.door.session(workspace.crm_url, headers=bearer)
-        seamed = BreakableSession(session, fate, BEFORE_CRM, AFTER_CRM)
-        return TwentyNoter(TwentyClient(seamed, pause=lambda _seconds: None))
+        return TwentyNoter(seamed_crm(scene, fate, workspace))
 
     database = DeadDatabase(scene.parts.database, fate)
     opened = {"open_reader": reader, "open_chats": chats, "open_noter": noter}
